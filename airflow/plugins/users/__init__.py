@@ -1,0 +1,1 @@
+"""Takes users from a users API into PostgreSQL. Nothing here knows of Airflow."""

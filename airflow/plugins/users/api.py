@@ -1,0 +1,184 @@
+"""Fetches users from a users API, page by page, several pages at once."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    RetryError,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+from yarl import URL
+
+from users.answer import Answer, AskAgain, Refused, connection_trouble, users_in
+from users.pace import Pace
+from users.request import Page, Request
+
+log = logging.getLogger(__name__)
+
+# A user is 1.1 to 1.3 KB of JSON; whatever is far beyond that is no page of users.
+MOST_BYTES_A_USER = 16_384
+MOST_BYTES_BESIDES = 65_536
+
+
+class UsersApiError(Exception):
+    """The users cannot be had; the message is a sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try. All times in seconds.
+
+    Waits between tries are random below a bound that doubles from ``first_wait`` to
+    ``longest_wait`` (full jitter, so that many clients do not come back together).
+    """
+
+    tries: int = 6
+    connect_timeout: float = 5.0
+    total_timeout: float = 60.0
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    longest_retry_after: float = 120.0
+
+
+class UsersApi:
+    """A client of one users API. Use it as an asynchronous context manager."""
+
+    def __init__(
+        self,
+        concurrency: int = 4,
+        requests_per_minute: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._concurrency = max(1, concurrency)
+        self._pace = Pace(requests_per_minute)
+        self._patience = patience or Patience()
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(
+            total=self._patience.total_timeout, connect=self._patience.connect_timeout
+        )
+        self._session = aiohttp.ClientSession(
+            timeout=timeout,
+            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            headers={"Accept": "application/json"},
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def pages(self, request: Request) -> AsyncGenerator[Page, None]:
+        """Yields every page once, in the order in which they arrive.
+
+        At most twice ``concurrency`` pages are in memory, whatever the request's size. Close the
+        iterator (contextlib.aclosing) if you leave it early. Raises UsersApiError.
+        """
+        numbers = iter(range(1, request.pages + 1))
+        arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(self._concurrency)
+
+        async def fetch_one_after_another() -> None:
+            # The iterator is shared: each worker takes the next page that nobody has taken.
+            for number in numbers:
+                try:
+                    await arrived.put(await self.page(request, number))
+                # Every failure goes to the reader, which would wait for ever for a page otherwise.
+                except Exception as failure:
+                    await arrived.put(failure)
+                    return
+
+        workers = [
+            asyncio.create_task(fetch_one_after_another())
+            for _ in range(min(self._concurrency, request.pages))
+        ]
+        try:
+            for _ in range(request.pages):
+                outcome = await arrived.get()
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield outcome
+        finally:
+            for worker in workers:
+                worker.cancel()
+            for worker in workers:
+                with suppress(asyncio.CancelledError):
+                    await worker
+
+    async def page(self, request: Request, number: int) -> Page:
+        """Fetches one page, with as many tries as patience allows. Raises UsersApiError."""
+        url = request.url_of(number)
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self._patience.tries),
+            wait=self._wait_seconds,
+            retry=retry_if_exception_type(AskAgain),
+            before_sleep=self._before_next_try,
+        )
+        try:
+            return Page(number, await attempts(self._try_once, url, request.users_on(number)))
+        except RetryError as exhausted:
+            reason = exhausted.last_attempt.exception()
+            raise UsersApiError(
+                f"Page {number} of {request.pages} could not be fetched from {url} in "
+                f"{self._patience.tries} tries: {reason}. See whether that address answers, or set "
+                f"USERS_API=bundled, and run again with the seed '{request.seed}' "
+                "for the same users."
+            ) from None
+        except (Refused, aiohttp.ClientError, ValueError) as refused:
+            raise UsersApiError(
+                f"Page {number} of {request.pages} was not given by {url}: {refused or 'no reason'}"
+                " (1 try; another would not help). Check the address in USERS_API."
+            ) from None
+
+    async def _try_once(self, url: URL, expected: int) -> list[object]:
+        await self._pace.turn()
+        most_bytes = MOST_BYTES_BESIDES + expected * MOST_BYTES_A_USER
+        try:
+            async with self._session.get(url) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > most_bytes:
+                        raise Refused(f"its body exceeds {most_bytes} bytes")
+                answer = Answer(response.status, response.headers, bytes(body))
+        except TimeoutError:
+            raise AskAgain("it did not answer in time") from None
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as broken:
+            raise AskAgain(f"the connection failed ({connection_trouble(broken)})") from None
+        return users_in(answer, expected, datetime.now(UTC))
+
+    def _wait_seconds(self, state: RetryCallState) -> float:
+        asked = self._retry_after_seconds(state)
+        if asked is not None:
+            return asked
+        return wait_random_exponential(
+            multiplier=self._patience.first_wait, max=self._patience.longest_wait
+        )(state)
+
+    def _before_next_try(self, state: RetryCallState) -> None:
+        asked = self._retry_after_seconds(state)
+        if asked is not None:
+            self._pace.hold(asked)
+        reason = state.outcome.exception() if state.outcome else None
+        log.warning(
+            "%s: try %d failed: %s; trying again", state.args[0], state.attempt_number, reason
+        )
+
+    def _retry_after_seconds(self, state: RetryCallState) -> float | None:
+        reason = state.outcome.exception() if state.outcome else None
+        asked = reason.retry_after_seconds if isinstance(reason, AskAgain) else None
+        return None if asked is None else min(asked, self._patience.longest_retry_after)

@@ -1,0 +1,34 @@
+"""The SQL that the store runs."""
+
+from dataclasses import fields
+
+from users.user import CreatedUser
+
+COLUMNS = tuple(column.name for column in fields(CreatedUser))
+_LIST = ", ".join(COLUMNS)
+_CHANGEABLE = [column for column in COLUMNS if column != "id"]
+
+CREATE_INCOMING = (
+    "CREATE TEMPORARY TABLE incoming (LIKE public.created_users INCLUDING DEFAULTS) ON COMMIT DROP"
+)
+COPY_INCOMING = f"COPY incoming ({_LIST}) FROM STDIN"
+# ORDER BY id: two runs that write the same users lock them in the same order and cannot deadlock.
+# The WHERE keeps an unchanged user from being rewritten, hence from becoming a change event.
+# xmax is 0 only in a row version that was inserted: ON CONFLICT DO UPDATE locks the old version
+# first, and the new one inherits that mark.
+UPSERT = f"""
+WITH stored AS (
+    INSERT INTO public.created_users AS old ({_LIST})
+    SELECT {_LIST} FROM incoming ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _CHANGEABLE)}
+    WHERE ({", ".join(f"old.{name}" for name in _CHANGEABLE)})
+        IS DISTINCT FROM ({", ".join(f"EXCLUDED.{name}" for name in _CHANGEABLE)})
+    RETURNING xmax = 0 AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+"""
+# DO NOTHING: a batch that is written again does not set the same user aside twice, as far as the
+# table has a unique index to tell by.
+SET_ASIDE = """
+INSERT INTO public.set_aside_users (run_id, reason, payload) VALUES %s ON CONFLICT DO NOTHING
+"""

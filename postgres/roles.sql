@@ -1,0 +1,35 @@
+-- Roles with the least they need, and the publication. Runs at every start, after schema.sql.
+-- Passwords arrive as session settings (walflow.capture_password, walflow.writer_password), so that
+-- none is written here.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'walflow_capture') THEN
+        CREATE ROLE walflow_capture LOGIN REPLICATION;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'users_writer') THEN
+        CREATE ROLE users_writer LOGIN;
+    END IF;
+    EXECUTE format('ALTER ROLE walflow_capture PASSWORD %L', current_setting('walflow.capture_password'));
+    EXECUTE format('ALTER ROLE users_writer PASSWORD %L', current_setting('walflow.writer_password'));
+END
+$$;
+
+-- Debezium reads the WAL through the slot, the tables for the snapshot, and writes its heartbeat.
+GRANT USAGE ON SCHEMA public, walflow TO walflow_capture;
+GRANT SELECT ON public.created_users TO walflow_capture;
+GRANT SELECT, INSERT, UPDATE ON walflow.heartbeat TO walflow_capture;
+
+-- Airflow inserts and updates users; it never deletes one.
+GRANT USAGE ON SCHEMA public TO users_writer;
+GRANT SELECT, INSERT, UPDATE ON public.created_users TO users_writer;
+GRANT INSERT ON public.set_aside_users TO users_writer;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'walflow') THEN
+        CREATE PUBLICATION walflow FOR TABLE public.created_users, walflow.heartbeat
+            WITH (publish_via_partition_root = true);
+    END IF;
+END
+$$;

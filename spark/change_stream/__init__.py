@@ -1,0 +1,1 @@
+"""Debezium change events applied to Cassandra, exactly: decode, mutate, write."""

@@ -1,0 +1,78 @@
+"""What a Python worker keeps from task to task: connections, schemas, prepared statements."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import BoundStatement
+
+from cassandra import ConsistencyLevel
+from change_stream.config import StreamConfig
+from change_stream.generations import Generations
+from change_stream.schemas import SchemaRegistry
+from change_stream.statements import Statements
+from change_stream.targets import Targets
+
+REQUEST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    session: Session
+    registry: SchemaRegistry
+    targets: Targets
+    statements: Statements
+    generations: Generations
+
+
+@cache
+def connections(config: StreamConfig) -> Connections:
+    """The connections of this process: Spark reuses its Python workers for task after task."""
+    session = _session(config)
+    return Connections(
+        session,
+        SchemaRegistry(config.registry_url, config.retry_seconds),
+        Targets(session, config.keyspace),
+        Statements(session),
+        Generations(session, config.bootstrap_servers),
+    )
+
+
+def _session(config: StreamConfig) -> Session:
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+        # The writer retries by itself, for longer than a driver's policy would.
+        retry_policy=FallthroughRetryPolicy(),
+        consistency_level=ConsistencyLevel.name_to_value[config.consistency],
+        request_timeout=REQUEST_SECONDS,
+    )
+    cluster = Cluster(
+        list(config.cassandra_hosts),
+        port=config.cassandra_port,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+        compression=False,
+    )
+    return cluster.connect()
+
+
+def replicas_of(session: Session) -> Callable[[BoundStatement], object]:
+    """Names the replica set that a statement goes to, so that a group never spans two."""
+    metadata = session.cluster.metadata
+
+    def of(statement: BoundStatement) -> object:
+        if len(metadata.all_hosts()) == 1:
+            return None
+        with contextlib.suppress(Exception):
+            return frozenset(metadata.get_replicas(statement.keyspace, statement.routing_key))
+        return None
+
+    return of

@@ -1,0 +1,82 @@
+"""Writer schemas by id from the Schema Registry, and the Avro decoding they drive."""
+
+import io
+import json
+import time
+from typing import Any
+
+import fastavro
+import requests
+from fastavro.types import Schema
+
+from change_stream.record import DATUM_OFFSET, Undecodable, schema_id
+
+
+class RegistryUnavailable(Exception):
+    """The registry did not answer for the whole retry time: the task fails, no record is lost."""
+
+
+class SchemaRegistry:
+    """Reads schemas over Confluent's REST API and keeps them: a schema of an id never changes."""
+
+    def __init__(self, url: str, retry_seconds: float) -> None:
+        self._url = url.rstrip("/")
+        self._retry_seconds = retry_seconds
+        self._schemas: dict[int, Schema] = {}
+        self._http = requests.Session()
+
+    def schema(self, identifier: int) -> Schema:
+        """The parsed Avro schema of an id.
+
+        Raises:
+            Undecodable: the registry answers that it knows no such id, or the schema is not Avro.
+            RegistryUnavailable: no usable answer within the retry time.
+        """
+        known = self._schemas.get(identifier)
+        if known is None:
+            text = self._fetch(identifier)
+            try:
+                known = fastavro.parse_schema(json.loads(text))
+            except (ValueError, fastavro.schema.SchemaParseException) as error:
+                raise Undecodable(f"schema id {identifier} is not Avro: {error}") from error
+            self._schemas[identifier] = known
+        return known
+
+    def decode(self, payload: bytes) -> tuple[int, Any]:
+        """The schema id of a payload and its datum, read by the writer's schema.
+
+        Raises:
+            Undecodable: no wire format, an unknown id, or bytes that do not fit the schema.
+            RegistryUnavailable: as `schema`.
+        """
+        identifier = schema_id(payload)
+        schema = self.schema(identifier)
+        stream = io.BytesIO(payload)
+        stream.seek(DATUM_OFFSET)
+        try:
+            datum = fastavro.schemaless_reader(stream, schema, None)
+        except Exception as error:  # fastavro raises many kinds on foreign bytes
+            raise Undecodable(f"the bytes do not fit schema id {identifier}: {error!r}") from error
+        if stream.tell() != len(payload):
+            left = len(payload) - stream.tell()
+            raise Undecodable(f"{left} bytes are left over after schema id {identifier}")
+        return identifier, datum
+
+    def _fetch(self, identifier: int) -> str:
+        give_up = time.monotonic() + self._retry_seconds
+        delay = 0.1
+        while True:
+            try:
+                answer = self._http.get(f"{self._url}/schemas/ids/{identifier}", timeout=10)
+                if answer.status_code == 404:
+                    raise Undecodable(f"the registry knows no schema id {identifier}")
+                answer.raise_for_status()
+                return str(answer.json()["schema"])
+            except (requests.RequestException, KeyError) as error:
+                if time.monotonic() + delay > give_up:
+                    raise RegistryUnavailable(
+                        f"The Schema Registry at {self._url} gave no schema {identifier}"
+                        f" for {self._retry_seconds:.0f} s: {error}"
+                    ) from error
+            time.sleep(delay)
+            delay = min(delay * 2, 5)

@@ -1,0 +1,66 @@
+"""Write stamps: Cassandra write times that rise in commit order for each key.
+
+Kafka's partition order is commit order per key; `source.lsn` is not (docs/exactness.md). A stamp is
+the epoch of the topic's generation plus the record's offset, so it is unique per key and the same
+whenever a record is applied again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One life of a topic: since it was made, or since its number of partitions changed."""
+
+    number: int
+    topic_id: UUID
+    partitions: int
+    epoch_us: int
+    """Microseconds since 1970; above every stamp of the generation before."""
+    first_offsets: Mapping[int, int] = field(default_factory=dict)
+    """Partition → first offset that belongs to this generation; 0 where not named."""
+
+
+class NoGeneration(Exception):
+    """A record is older than every registered generation of its topic."""
+
+
+def stamp(generations: tuple[Generation, ...], partition: int, offset: int) -> int:
+    """The write time of a record, microseconds since 1970.
+
+    Args:
+        generations: those of the topic's present id, oldest first.
+
+    Raises:
+        NoGeneration: none of them holds the record.
+    """
+    for generation in reversed(generations):
+        if offset >= generation.first_offsets.get(partition, 0):
+            return generation.epoch_us + offset
+    raise NoGeneration(f"no registered generation holds partition {partition} offset {offset}")
+
+
+def next_generation(
+    before: Generation | None,
+    topic_id: UUID,
+    partitions: int,
+    end_offsets: Mapping[int, int],
+    highest_offset_before: int,
+    now_us: int,
+) -> Generation:
+    """The generation to register when a topic's id or its number of partitions is new.
+
+    Args:
+        before: the newest one registered, if any.
+        end_offsets: partition → next offset to be written, read after the change was seen.
+        highest_offset_before: at least the highest offset that got a stamp of `before`.
+        now_us: the clock, which may have been set back: the epoch never falls for that.
+    """
+    if before is None:
+        return Generation(1, topic_id, partitions, now_us)
+    epoch_us = max(now_us, before.epoch_us + highest_offset_before + 1)
+    same_topic = before.topic_id == topic_id
+    first_offsets = dict(end_offsets) if same_topic else {}
+    return Generation(before.number + 1, topic_id, partitions, epoch_us, first_offsets)

@@ -1,0 +1,150 @@
+"""A whole run: from a users API's pages to rows in PostgreSQL."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from aiohttp import web
+
+from users.api import Patience, UsersApiError
+from users.ingest import Settings, Summary, ingest, seed_of_run
+from users.source import Source
+from users.store import StoreError
+from users_api.people import People
+from users_api.server import UsersServer
+
+QUICK = Patience(tries=2, first_wait=0.001, longest_wait=0.002)
+
+
+@contextmanager
+def serving(application: web.Application) -> Iterator[Source]:
+    """Serves in a thread of its own: ingest() blocks the one it is called in."""
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(runner.setup())
+        loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
+        started.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(30)
+    try:
+        yield Source(f"http://127.0.0.1:{runner.addresses[0][1]}/api/", "bundled", "a test")
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Iterator[Source]:
+    with serving(UsersServer(People()).application()) as source:
+        yield source
+
+
+def counts(summary: Summary) -> tuple[int, int, int, int, int]:
+    return (
+        *(summary.fetched, summary.inserted, summary.updated),
+        *(summary.unchanged, summary.set_aside),
+    )
+
+
+def test_a_run_stores_the_users_it_was_asked_for(bundled: Source, users_dsn: str) -> None:
+    summary = ingest(bundled, users_dsn, 250, str(uuid4()), settings=Settings(page_size=100))
+
+    assert counts(summary) == (250, 250, 0, 0, 0)
+    assert (summary.source, summary.requested) == ("bundled", 250)
+
+
+def test_a_repeated_run_fetches_the_same_users_and_changes_nothing(
+    bundled: Source, users_dsn: str
+) -> None:
+    run_id = str(uuid4())
+
+    first = ingest(bundled, users_dsn, 120, run_id, settings=Settings(page_size=50))
+    again = ingest(bundled, users_dsn, 120, run_id, settings=Settings(page_size=50))
+
+    assert counts(first) == (120, 120, 0, 0, 0)
+    assert counts(again) == (120, 0, 0, 120, 0)
+    assert first.seed == again.seed == seed_of_run(run_id)
+
+
+def test_a_given_seed_is_used(bundled: Source, users_dsn: str) -> None:
+    seed = str(uuid4())
+
+    ingest(bundled, users_dsn, 10, "one run", seed)
+
+    assert counts(ingest(bundled, users_dsn, 10, "another run", seed)) == (10, 0, 0, 10, 0)
+
+
+def test_the_seed_of_a_run_is_not_one_that_randomuser_misreads() -> None:
+    assert len(seed_of_run("manual__2026-01-01T00:00:00+00:00")) == 16
+
+
+def test_malformed_users_are_set_aside_and_the_others_stored(
+    users_dsn: str, users_admin_dsn: str
+) -> None:
+    good: dict[str, Any] = {
+        "login": {"uuid": str(uuid4())},
+        "name": {"first": "A", "last": "B"},
+    }
+    bad: list[object] = [None, {"login": {}}, {**good, "email": "\0"}]
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text=json.dumps({"results": [good, *bad]}))
+
+    application = web.Application()
+    application.router.add_get("/api/", answer)
+    run_id = str(uuid4())
+    with serving(application) as source:
+        summary = ingest(source, users_dsn, 4, run_id)
+
+    assert counts(summary) == (4, 1, 0, 0, 3)
+    with closing(psycopg2.connect(users_admin_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT reason FROM public.set_aside_users WHERE run_id = %s", (run_id,))
+        assert {reason for (reason,) in cursor.fetchall()} == {
+            "a user is an object, not null",
+            "login.uuid is missing",
+            "email holds a NUL character, which PostgreSQL cannot store",
+        }
+
+
+def test_pages_stored_before_a_failure_stay(users_dsn: str) -> None:
+    seed = str(uuid4())
+    server = UsersServer(People())
+    broken = {"2"}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.query["page"] in broken:
+            return web.Response(status=500)
+        return await server.users(request)
+
+    application = web.Application()
+    application.router.add_get("/api/", answer)
+    one_by_one = Settings(concurrency=1, page_size=10, api_patience=QUICK)
+    with serving(application) as source:
+        with pytest.raises(UsersApiError, match="Page 2 of 3"):
+            ingest(source, users_dsn, 30, "run", seed, one_by_one)
+        broken.clear()
+        summary = ingest(source, users_dsn, 30, "run", seed, one_by_one)
+
+    assert counts(summary) == (30, 20, 0, 10, 0)
+
+
+def test_a_store_that_fails_ends_the_run(bundled: Source) -> None:
+    nowhere = "host=127.0.0.1 port=1 user=u dbname=users"
+
+    with pytest.raises(StoreError, match="could not be written to PostgreSQL"):
+        ingest(bundled, nowhere, 5000, "run", settings=Settings(store_patience_seconds=0.1))

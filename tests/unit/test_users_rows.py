@@ -1,0 +1,57 @@
+"""Users as COPY text and as jsonb hold whatever text a user holds."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from users.rows import copy_text, payload
+from users.user import CreatedUser
+
+STORABLE = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+def user(first_name: str, gender: str | None) -> CreatedUser:
+    born = datetime(1966, 6, 26, 11, 50, 25, 558_000, UTC)
+    none = None
+    return CreatedUser(
+        UUID(int=1), first_name, "L", gender, none, none, none, none, born, none, none, none
+    )
+
+
+@given(STORABLE, STORABLE | st.none())
+def test_no_text_breaks_out_of_its_field(first_name: str, gender: str | None) -> None:
+    line = copy_text([user(first_name, gender)])
+
+    assert line.count("\n") == 1
+    assert line.endswith("\n")
+    assert line.count("\t") == 11
+    assert "\r" not in line
+
+
+def test_null_is_not_the_text_that_looks_like_it() -> None:
+    assert copy_text([user("\\N", None)]).split("\t")[1:4] == ["\\\\N", "L", "\\N"]
+
+
+def test_a_plain_user_is_kept_as_json() -> None:
+    assert json.loads(payload({"name": "Zoë", "age": 5})) == {"name": "Zoë", "age": 5}
+
+
+@given(
+    st.recursive(
+        st.none() | st.floats() | st.text(st.characters()) | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+    )
+)
+def test_whatever_jsonb_refuses_is_kept_whole_as_text(raw: object) -> None:
+    kept = payload(raw)
+
+    kept.encode()
+    assert "\\u0000" not in kept.replace("\\\\", "")
+    value = json.loads(kept)
+    whole = (
+        value["text"] if isinstance(value, dict) and set(value) == {"text"} else json.dumps(value)
+    )
+    assert whole == json.dumps(raw) or value == raw

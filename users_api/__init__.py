@@ -1,0 +1,1 @@
+"""A stand-in for randomuser.me: the same contract (version 1.4), answered with generated people."""

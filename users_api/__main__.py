@@ -1,0 +1,76 @@
+"""``python -m users_api``: serves the bundled users API until it is told to stop."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from users_api.people import People
+from users_api.server import UsersServer
+
+log = logging.getLogger("users_api")
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m users_api",
+        description="Serves the contract of randomuser.me (version 1.4) with generated people.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8090, help="port; 0 takes any free one")
+    parser.add_argument(
+        "--latency-ms", type=int, default=0, metavar="N", help="wait before each answer"
+    )
+    parser.add_argument(
+        "--people-seed", default="", metavar="S", help="another value, another population"
+    )
+    chosen = parser.parse_args(words)
+    if chosen.latency_ms < 0:
+        parser.error("--latency-ms cannot be negative")
+    if not 0 <= chosen.port <= 65_535:
+        parser.error("--port is a number from 0 to 65535")
+    return chosen
+
+
+async def serve(host: str, port: int, server: UsersServer) -> None:
+    """Serves until SIGTERM or SIGINT; answers under way are cut off then.
+
+    Raises OSError if the address cannot be listened on.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        for address in runner.addresses:
+            log.info("the bundled users API listens on http://%s:%d/api/", address[0], address[1])
+        await stopped.wait()
+        log.info("stopped")
+    finally:
+        await runner.cleanup()
+
+
+def main() -> int:
+    """Runs the command; returns its exit code."""
+    chosen = arguments()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    server = UsersServer(People(chosen.people_seed), chosen.latency_ms)
+    try:
+        asyncio.run(serve(chosen.host, chosen.port, server))
+    except OSError as refused:
+        log.error("cannot listen on %s:%d: %s", chosen.host, chosen.port, refused.strerror)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""`walflow`: the commands, and the one place where errors become sentences and exit codes."""
+
+import sys
+
+import typer
+
+from walflow import __version__
+from walflow.cli import connectors, stack
+from walflow.cli.output import messages
+from walflow.errors import ExitCode, WalflowError
+
+app = typer.Typer(
+    help="PostgreSQL's committed changes in Cassandra: run, look at and check the pipeline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.command()(stack.logs)
+app.command()(stack.demo)
+app.command()(stack.doctor)
+app.add_typer(connectors.app, name="connectors")
+
+
+@app.command()
+def version() -> None:
+    """Print walflow's version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Entry point of the `walflow` script."""
+    try:
+        app(standalone_mode=False)
+    except WalflowError as error:
+        messages.print(f"✘ {error.sentence}", style="red", highlight=False, markup=False)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        messages.print("Interrupted.", style="yellow")
+        sys.exit(ExitCode.INTERRUPTED)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except Exception as error:
+        if not _is_usage_error(error):
+            raise
+        messages.print(f"✘ {error.format_message()}", style="red", highlight=False, markup=False)  # type: ignore[attr-defined]
+        sys.exit(ExitCode.USAGE)
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """A wrong command line, whichever of Typer's click versions raised it."""
+    return hasattr(error, "format_message")

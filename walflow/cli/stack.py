@@ -1,0 +1,113 @@
+"""up, down, status, logs, doctor, demo."""
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+from walflow import demo as demonstration
+from walflow import doctor as checks
+from walflow.cli.output import Format, data, messages, table
+from walflow.cli.starting import Starting
+from walflow.errors import ExitCode, WalflowError
+from walflow.settings import load
+from walflow.stack import lifecycle
+from walflow.stack.catalogue import services, with_needs
+from walflow.stack.status import service_states
+from walflow.stack.supervision import Supervisor
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; all without any.")
+]
+Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")]
+
+
+def up(names: Names = None) -> None:
+    """Start the stack, or the named services and what they need; what is up stays as it is."""
+    settings = load()
+    wanted = with_needs(services(settings), names or ())
+    with Starting(messages) as starting:
+        lifecycle.up(settings, wanted, starting.events)
+    messages.print("Stop it with: walflow down", style="dim")
+
+
+def down(
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Also delete all data: users, topics, checkpoints.")
+    ] = False,
+) -> None:
+    """Stop the stack; its data stays for the next `walflow up`."""
+    settings = load()
+    count = lifecycle.down(settings, lambda name: messages.print(f"stopping {name}"))
+    messages.print(f"Stopped {count} processes." if count else "Nothing was running.")
+    if wipe:
+        lifecycle.wipe(settings)
+        messages.print(f"Deleted the data in {settings.run_dir}.")
+
+
+def status(output: Output = Format.TABLE) -> None:
+    """Show each service: state, process, uptime, restarts, memory, address.
+
+    Exit code 0: every service is up and ready; 1: some are not.
+    """
+    states = service_states(load())
+    if output is Format.JSON:
+        data.print_json(json.dumps([state.as_dict() for state in states]))
+    else:
+        grid = table("SERVICE", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "ADDRESS")
+        for state in states:
+            grid.add_row(*state.as_row())
+        data.print(grid)
+        for state in states:
+            if state.reason:
+                messages.print(f"{state.name}: {state.reason}", style="yellow", markup=False)
+    if not all(state.is_ready for state in states):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def logs(
+    service: Annotated[str, typer.Argument(help="A service, as `walflow status` names it.")],
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.")] = 50,
+) -> None:
+    """Print the end of a service's log."""
+    settings = load()
+    known = services(settings)
+    if service not in known:
+        raise WalflowError(
+            f"There is no service {service}. The services are: {', '.join(known)}.", ExitCode.USAGE
+        )
+    path = Supervisor(settings).log_path(service)
+    if not path.exists():
+        raise WalflowError(f"{service} has no log yet: it was never started.", ExitCode.NOT_READY)
+    # tail follows a file through its rotation.
+    arguments = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)]
+    os.execvp("tail", arguments)
+
+
+def doctor() -> None:
+    """Check what the stack needs of this machine, and say how to get what is missing."""
+    failed = False
+    for check in checks.run(load()):
+        failed |= not check.passed
+        style = "green" if check.passed else "red"
+        mark = "✔" if check.passed else "✘"
+        messages.print(f"[{style}]{mark}[/{style}] {check.name}: ", end="", highlight=False)
+        messages.print(check.finding, markup=False, highlight=False)
+    if failed:
+        raise typer.Exit(ExitCode.NOT_READY)
+
+
+def demo(
+    users: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="How many users to fetch; else as pipeline.toml."),
+    ] = None,
+) -> None:
+    """Run the pipeline from the users API to Cassandra and show each step with what was seen."""
+    settings = load()
+    doctor()
+    with Starting(messages) as starting:
+        lifecycle.up(settings, list(services(settings).values()), starting.events)
+    demonstration.run(settings, users or settings.ingest.users_per_run, messages)

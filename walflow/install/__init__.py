@@ -1,0 +1,1 @@
+"""Installs what the project needs into its own folder. Uses nothing but Python's own library."""

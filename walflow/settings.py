@@ -1,0 +1,242 @@
+"""`pipeline.toml` with its environment overrides, as one frozen, validated object."""
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from walflow.errors import ExitCode, WalflowError
+
+HOME = Path(__file__).resolve().parent.parent
+SETTINGS_FILE = HOME / "pipeline.toml"
+ENV_PREFIX = "WALFLOW_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ports(Section):
+    offset: Annotated[int, Field(ge=0, le=50000)]
+    zookeeper: Port
+    kafka: Port
+    registry: Port
+    connect: Port
+    postgres: Port
+    cassandra: Port
+    cassandra_storage: Port
+    spark_master: Port
+    spark_master_ui: Port
+    spark_worker_ui: Port
+    spark_ui: Port
+    airflow: Port
+    airflow_logs: Port
+    users_api: Port
+
+    def of(self, name: str) -> int:
+        """The port that the service `name` really listens on: its setting plus the offset."""
+        port: int = getattr(self, name)
+        return port + self.offset
+
+
+class Paths(Section):
+    run: str
+
+
+class Supervision(Section):
+    max_restarts: Annotated[int, Field(ge=0)]
+    restart_window_seconds: Positive
+    start_timeout_seconds: Positive
+    log_max_megabytes: Positive
+    log_backups: Annotated[int, Field(ge=0)]
+    min_free_disk_gigabytes: Annotated[int, Field(ge=0)]
+
+
+class HeapMegabytes(Section):
+    zookeeper: Positive
+    kafka: Positive
+    registry: Positive
+    connect: Positive
+    cassandra: Positive
+    spark_master: Positive
+    spark_worker: Positive
+    spark_driver: Positive
+    spark_executor: Positive
+
+
+class Postgres(Section):
+    database: str
+    superuser: str
+    superuser_password: str
+    capture_password: str
+    writer_password: str
+    max_slot_wal_keep_size_megabytes: Positive
+
+
+class Airflow(Section):
+    username: str
+    password: str
+    database_password: str
+
+
+class Ingest(Section):
+    users_api: Annotated[str, Field(pattern=r"^(auto|bundled|https?://.+)$")]
+    users_per_run: Annotated[int, Field(ge=1, le=1_000_000)]
+    schedule: str
+    page_size: Annotated[int, Field(ge=1, le=5000)]
+    concurrency: Annotated[int, Field(ge=1, le=256)]
+    requests_per_minute: Annotated[int, Field(ge=0)]
+
+
+class Topics(Section):
+    prefix: str
+    partitions: Positive
+    replication: Positive
+    dead_letters: str
+
+
+class Cassandra(Section):
+    keyspace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+    replication_factor: Positive
+    consistency: Literal["LOCAL_ONE", "ONE", "LOCAL_QUORUM", "QUORUM", "ALL"]
+
+
+class Stream(Section):
+    trigger: Literal["real-time", "micro-batch"]
+    batch_seconds: Annotated[int, Field(ge=5)]
+    max_offsets_per_trigger: Positive
+    slots: Positive
+    group_rows: Positive
+    group_kilobytes: Annotated[int, Field(ge=1, le=50)]
+    groups_in_flight: Positive
+    pending_rows: Positive
+    write_retry_seconds: Positive
+
+
+class Settings(BaseSettings):
+    """Every setting of the pipeline. Field names are those of `pipeline.toml`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        toml_file=SETTINGS_FILE,
+    )
+
+    ports: Ports
+    paths: Paths
+    supervision: Supervision
+    heap_megabytes: HeapMegabytes
+    postgres: Postgres
+    airflow: Airflow
+    ingest: Ingest
+    topics: Topics
+    cassandra: Cassandra
+    stream: Stream
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def run_dir(self) -> Path:
+        """Absolute path of the directory for data, logs and rendered configuration."""
+        return (HOME / self.paths.run).resolve()
+
+    @property
+    def source_topic(self) -> str:
+        """Topic of `public.created_users`, by Debezium's `<prefix>.<schema>.<table>` rule."""
+        return f"{self.topics.prefix}.public.created_users"
+
+    def address(self, port_name: str) -> str:
+        """`127.0.0.1:<port>` of the service that `port_name` belongs to."""
+        return f"127.0.0.1:{self.ports.of(port_name)}"
+
+    def postgres_dsn(self, database: str | None = None) -> str:
+        """libpq connection string of the superuser."""
+        return (
+            f"host=127.0.0.1 port={self.ports.of('postgres')}"
+            f" dbname={database or self.postgres.database}"
+            f" user={self.postgres.superuser} password={self.postgres.superuser_password}"
+            " connect_timeout=5"
+        )
+
+
+@cache
+def load() -> Settings:
+    """Read `pipeline.toml` and the environment.
+
+    Raises:
+        WalflowError: naming file, line and key of each setting that is wrong.
+    """
+    _reject_unknown_overrides()
+    try:
+        return Settings()  # type: ignore[call-arg]  # the fields come from the sources
+    except FileNotFoundError as error:
+        raise WalflowError(f"{SETTINGS_FILE} is missing.", ExitCode.USAGE) from error
+    except tomllib.TOMLDecodeError as error:
+        raise WalflowError(
+            f"{SETTINGS_FILE} is not valid TOML: {error}.", ExitCode.USAGE
+        ) from error
+    except ValidationError as error:
+        sentences = [_sentence(e["loc"], e["msg"], e.get("input")) for e in error.errors()]
+        raise WalflowError("\n".join(sentences), ExitCode.USAGE) from error
+
+
+def _reject_unknown_overrides() -> None:
+    """A mistyped section would otherwise be passed over in silence."""
+    for name in os.environ:
+        if name.startswith(ENV_PREFIX) and "__" in name:
+            section = name.removeprefix(ENV_PREFIX).split("__")[0].lower()
+            if section not in Settings.model_fields:
+                known = ", ".join(Settings.model_fields)
+                raise WalflowError(
+                    f"The environment variable {name} names no section of pipeline.toml;"
+                    f" the sections are {known}.",
+                    ExitCode.USAGE,
+                )
+
+
+def _sentence(location: tuple[int | str, ...], message: str, value: Any) -> str:
+    key = ".".join(str(part) for part in location)
+    variable = ENV_PREFIX + "__".join(str(part).upper() for part in location)
+    if variable in os.environ:
+        where = f"environment variable {variable}"
+    else:
+        where = f"{SETTINGS_FILE}:{_line_of(location)}"
+    shown = "" if isinstance(value, dict) else f" (it is {value!r})"
+    return f"{where}: {key}: {message}{shown}."
+
+
+def _line_of(location: tuple[int | str, ...]) -> int:
+    """Line number of a key, or of its section where the key itself is missing."""
+    section, line_of_section = "", 1
+    for number, line in enumerate(SETTINGS_FILE.read_text().splitlines(), start=1):
+        text = line.strip()
+        if text.startswith("["):
+            section = text.strip("[]")
+            if section == location[0]:
+                line_of_section = number
+        elif section == location[0] and text.split("=")[0].strip() == str(location[-1]):
+            return number
+    return line_of_section

@@ -1,0 +1,1 @@
+"""The servers of local mode: one file per service, and their supervision."""

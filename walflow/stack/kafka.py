@@ -1,0 +1,87 @@
+"""The Kafka broker, and the topics that must exist before anything reads or writes them."""
+
+import kafka.errors
+from kafka.admin import NewTopic
+
+import kafka
+from walflow.settings import HOME, Settings
+from walflow.stack.config_files import write_properties
+from walflow.stack.jvm import class_path, java
+from walflow.stack.service import NotReady, Readiness, Service
+
+
+def broker(settings: Settings) -> Service:
+    port = settings.ports.of("kafka")
+    data = settings.run_dir / "data" / "kafka"
+    config = settings.run_dir / "config" / "server.properties"
+
+    def prepare() -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        additions = {
+            "listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "log.dirs": data,
+            "zookeeper.connect": settings.address("zookeeper"),
+        }
+        write_properties(HOME / "kafka" / "server.properties", additions, config)
+
+    def check() -> None:
+        admin = _admin(settings)
+        try:
+            if admin.describe_cluster().get("controller_id", -1) < 0:
+                raise NotReady("no controller yet")
+        except kafka.errors.KafkaError as error:
+            raise NotReady(str(error)) from error
+        finally:
+            admin.close()
+
+    return Service(
+        name="kafka",
+        command=(
+            *java(settings.heap_megabytes.kafka, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+            f"-Dlog4j.configuration=file:{HOME / 'kafka' / 'log4j.properties'}",
+            "-cp",
+            class_path("kafka"),
+            "kafka.Kafka",
+            str(config),
+        ),
+        needs=("zookeeper",),
+        readiness=Readiness("is registered and has a controller", check),
+        ports={"kafka": port},
+        url=f"127.0.0.1:{port}",
+        prepare=prepare,
+        after_ready=lambda: create_topics(settings),
+    )
+
+
+def create_topics(settings: Settings) -> None:
+    """Create the pipeline's topics where they are missing.
+
+    The stream subscribes by pattern and would see a topic that Connect makes only at its next batch.
+    """
+    wanted = {
+        settings.source_topic: settings.topics.partitions,
+        settings.topics.dead_letters: 1,
+    }
+    admin = _admin(settings)
+    try:
+        missing = {name: n for name, n in wanted.items() if name not in admin.list_topics()}
+        if missing:
+            admin.create_topics(
+                [
+                    NewTopic(name, num_partitions=n, replication_factor=settings.topics.replication)
+                    for name, n in missing.items()
+                ]
+            )
+    finally:
+        admin.close()
+
+
+def _admin(settings: Settings) -> kafka.KafkaAdminClient:
+    try:
+        return kafka.KafkaAdminClient(
+            bootstrap_servers=settings.address("kafka"),
+            request_timeout_ms=5000,
+            bootstrap_timeout_ms=1500,
+        )
+    except (kafka.errors.KafkaError, ValueError) as error:
+        raise NotReady(f"{settings.address('kafka')}: {error}") from error

@@ -1,0 +1,50 @@
+"""Whether the ports of services are free, and who holds those that are not."""
+
+import contextlib
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from walflow.errors import ExitCode, WalflowError
+from walflow.stack.service import Service
+
+
+def require_free(services: Iterable[Service]) -> None:
+    """Check every port of services that are to be started.
+
+    Raises:
+        WalflowError: names each port in use, its setting, and the process that holds it.
+    """
+    taken = [
+        f"Port {port} of {service.name} is in use by {holder(port)}. Stop it, or choose another:"
+        f" WALFLOW_PORTS__{setting.upper()} or ports.{setting} in pipeline.toml"
+        " (ports.offset moves all)."
+        for service in services
+        for setting, port in service.ports.items()
+        if not _is_free(port)
+    ]
+    if taken:
+        raise WalflowError("\n".join(taken), ExitCode.NOT_READY)
+
+
+def holder(port: int) -> str:
+    """Name and pid of the process that listens on a port, as far as the system tells."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                if connection.pid is None:
+                    break
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return "a process of another user"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connection is still winding down is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

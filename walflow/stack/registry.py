@@ -1,0 +1,38 @@
+"""Apicurio Registry: Avro schemas behind Confluent's API, kept in a Kafka topic."""
+
+from walflow.settings import HOME, Settings
+from walflow.stack.http import get_json
+from walflow.stack.jvm import class_path, java
+from walflow.stack.service import Readiness, Service
+
+CONFLUENT_API = "/apis/ccompat/v7"
+NATIVE_API = "/apis/registry/v2"
+
+
+def registry(settings: Settings) -> Service:
+    port = settings.ports.of("registry")
+    url = f"http://127.0.0.1:{port}"
+
+    def check() -> None:
+        get_json(f"{url}{CONFLUENT_API}/subjects")
+
+    return Service(
+        name="registry",
+        command=(
+            *java(settings.heap_megabytes.registry, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+            "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+            f"-Dquarkus.config.locations={HOME / 'registry' / 'application.properties'}",
+            "-cp",
+            class_path("registry", "registry/lib"),
+            "io.quarkus.runner.GeneratedMain",
+        ),
+        needs=("kafka",),
+        readiness=Readiness("lists its subjects", check),
+        ports={"registry": port},
+        environment={
+            "QUARKUS_HTTP_HOST": "127.0.0.1",
+            "QUARKUS_HTTP_PORT": str(port),
+            "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": settings.address("kafka"),
+        },
+        url=f"{url}{CONFLUENT_API}",
+    )

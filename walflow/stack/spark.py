@@ -1,0 +1,153 @@
+"""Spark master and worker, and the stream submitted to them."""
+
+import sys
+from pathlib import Path
+
+import pyspark
+
+from walflow.install.prerequisites import java_home
+from walflow.settings import HOME, Settings
+from walflow.stack.http import get_json
+from walflow.stack.jvm import DEPS
+from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.service import NotReady, Readiness, Service
+
+SPARK_HOME = Path(pyspark.__file__).parent
+_LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.properties'}"
+SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
+
+
+def master(settings: Settings) -> Service:
+    port, ui = settings.ports.of("spark_master"), settings.ports.of("spark_master_ui")
+
+    def check() -> None:
+        status = get_json(f"http://127.0.0.1:{ui}/json/")["status"]
+        if status != "ALIVE":
+            raise NotReady(f"the master is {status}")
+
+    return Service(
+        name="spark-master",
+        command=(
+            *(SPARK_CLASS, "org.apache.spark.deploy.master.Master"),
+            *("--host", "127.0.0.1", "--port", str(port), "--webui-port", str(ui)),
+        ),
+        readiness=Readiness("is ALIVE", check),
+        ports={"spark_master": port, "spark_master_ui": ui},
+        environment=_environment(settings, settings.heap_megabytes.spark_master),
+        url=f"http://127.0.0.1:{ui}",
+    )
+
+
+def worker(settings: Settings) -> Service:
+    master_ui, ui = settings.ports.of("spark_master_ui"), settings.ports.of("spark_worker_ui")
+    work = settings.run_dir / "data" / "spark-work"
+
+    def prepare() -> None:
+        work.mkdir(parents=True, exist_ok=True)
+
+    def check() -> None:
+        if get_json(f"http://127.0.0.1:{master_ui}/json/")["aliveworkers"] < 1:
+            raise NotReady("the master knows no living worker")
+
+    return Service(
+        name="spark-worker",
+        command=(
+            *(SPARK_CLASS, "org.apache.spark.deploy.worker.Worker"),
+            *("--host", "127.0.0.1", "--webui-port", str(ui)),
+            # More slots than cores: a real-time task keeps its slot and mostly waits.
+            *("--cores", str(settings.stream.slots)),
+            *("--memory", f"{settings.heap_megabytes.spark_executor + 256}m"),
+            *("--work-dir", str(work)),
+            f"spark://{settings.address('spark_master')}",
+        ),
+        needs=("spark-master",),
+        readiness=Readiness("is registered with the master", check),
+        ports={"spark_worker_ui": ui},
+        environment=_environment(settings, settings.heap_megabytes.spark_worker)
+        | {
+            "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true"
+            " -Dspark.worker.cleanup.interval=600 -Dspark.worker.cleanup.appDataTtl=3600"
+        },
+        url=f"http://127.0.0.1:{ui}",
+        prepare=prepare,
+    )
+
+
+def stream(settings: Settings) -> Service:
+    ui = settings.ports.of("spark_ui")
+    checkpoint = settings.run_dir / "data" / "checkpoint"
+
+    def prepare() -> None:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+
+    def check() -> None:
+        wanted = settings.topics.partitions if settings.stream.trigger == "real-time" else 0
+        running = _running_tasks(f"http://127.0.0.1:{ui}/api/v1/applications")
+        if running < wanted:
+            raise NotReady(f"{running} of {wanted} tasks are running")
+
+    heaps = settings.heap_megabytes
+    options = {
+        "spark.ui.port": ui,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": f"{heaps.spark_driver}m",
+        "spark.executor.memory": f"{heaps.spark_executor}m",
+        "spark.cores.max": settings.stream.slots,
+        "spark.executor.cores": settings.stream.slots,
+        "spark.pyspark.python": sys.executable,
+        "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
+        "spark.executor.extraJavaOptions": _LOGGING,
+        "spark.executorEnv.PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
+    }
+    jars = ",".join(str(jar) for jar in sorted((DEPS / "spark").glob("*.jar")))
+    return Service(
+        name="stream",
+        command=(
+            str(SPARK_HOME / "bin" / "spark-submit"),
+            *("--master", f"spark://{settings.address('spark_master')}"),
+            *("--driver-java-options", _LOGGING),
+            *("--jars", jars),
+            *(part for key, value in options.items() for part in ("--conf", f"{key}={value}")),
+            str(HOME / "spark" / "stream.py"),
+        ),
+        needs=("spark-worker", "kafka", "cassandra"),
+        readiness=Readiness("runs a task on every partition", check),
+        ports={"spark_ui": ui},
+        environment=_environment(settings, heaps.spark_driver)
+        | {
+            "PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
+            "KAFKA_BOOTSTRAP_SERVERS": settings.address("kafka"),
+            "SCHEMA_REGISTRY_URL": f"http://{settings.address('registry')}{CONFLUENT_API}",
+            "CASSANDRA_HOSTS": "127.0.0.1",
+            "CASSANDRA_PORT": str(settings.ports.of("cassandra")),
+            "CHECKPOINT_LOCATION": f"file://{checkpoint}",
+        },
+        url=f"http://127.0.0.1:{ui}",
+        prepare=prepare,
+    )
+
+
+def _running_tasks(applications_url: str) -> int:
+    """Tasks under way in the application whose UI answers; 0 while it has no executor."""
+    applications = get_json(applications_url)
+    if not applications:
+        raise NotReady("no application is registered")
+    executors = get_json(f"{applications_url}/{applications[0]['id']}/executors")
+    workers = [e for e in executors if e["id"] != "driver"]
+    if not workers:
+        raise NotReady("no executor is registered")
+    return sum(e["activeTasks"] for e in workers)
+
+
+def _environment(settings: Settings, heap_megabytes: int) -> dict[str, str]:
+    return {
+        "JAVA_HOME": str(java_home()),
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_NO_DAEMONIZE": "1",
+        "SPARK_CONF_DIR": str(HOME / "spark"),
+        "SPARK_DAEMON_MEMORY": f"{heap_megabytes}m",
+        "SPARK_LOCAL_DIRS": str(settings.run_dir / "data" / "spark-local"),
+        "PYSPARK_PYTHON": sys.executable,
+    }

@@ -1,0 +1,89 @@
+"""What can be said of each service right now."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from walflow.settings import Settings
+from walflow.stack import restarts
+from walflow.stack.catalogue import services
+from walflow.stack.service import NotReady, Service
+from walflow.stack.supervision import ProcessState, Supervisor
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    name: str
+    state: str
+    """ready, starting, restarting, gave up, or stopped."""
+    pid: int
+    up_seconds: float
+    restarts: int
+    """Deaths since the stack was started, each followed by a restart within bounds."""
+    memory_megabytes: int
+    """Resident memory of the process and its children."""
+    address: str
+    reason: str
+    """Why it is not ready, or empty."""
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "ready"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def as_row(self) -> tuple[str, ...]:
+        if not self.pid:
+            return (self.name, self.state, "", "", str(self.restarts or ""), "", self.address)
+        up = time.strftime("%H:%M:%S", time.gmtime(self.up_seconds))
+        memory = f"{self.memory_megabytes} MB"
+        return (self.name, self.state, str(self.pid), up, str(self.restarts), memory, self.address)
+
+
+def service_states(settings: Settings) -> list[ServiceState]:
+    """The state of every service; readiness is asked of all at the same time."""
+    supervisor = Supervisor(settings)
+    processes = supervisor.states()
+    deaths = restarts.read(supervisor.restarts_file) if processes else {}
+
+    def state_of(service: Service) -> ServiceState:
+        return _state(service, processes.get(service.name), len(deaths.get(service.name, [])))
+
+    known = list(services(settings).values())
+    with ThreadPoolExecutor(max_workers=len(known)) as pool:
+        return list(pool.map(state_of, known))
+
+
+def _state(service: Service, process: ProcessState | None, died: int) -> ServiceState:
+    if process is None or not process.is_up:
+        words = {"BACKOFF": "restarting", "EXITED": "restarting", "FATAL": "gave up"}
+        state = words.get(process.state, "stopped") if process else "stopped"
+        if state == "stopped" and died:
+            state = "gave up"
+        reason = f"died {died} times: see `walflow logs {service.name}`" if died else ""
+        return ServiceState(service.name, state, 0, 0, died, 0, service.url, reason)
+    try:
+        service.readiness.check()
+        state, reason = "ready", ""
+    except NotReady as problem:
+        state, reason = "starting", f"{problem} (when ready it {service.readiness.condition})"
+    up_seconds = time.time() - process.started
+    memory = _memory(process.pid)
+    return ServiceState(
+        service.name, state, process.pid, up_seconds, died, memory, service.url, reason
+    )
+
+
+def _memory(pid: int) -> int:
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            total += process.memory_info().rss
+    except psutil.Error:
+        pass
+    return total // 2**20

@@ -1,0 +1,231 @@
+"""supervisord: starts, restarts and stops the stack's processes and rotates their logs."""
+
+import hashlib
+import http.client
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from walflow.errors import WalflowError
+from walflow.settings import HOME, Settings
+from walflow.stack.service import Service
+
+MARK = "WALFLOW_STACK"
+"""Environment variable that every process of a stack inherits; its value is the run directory."""
+MAX_SOCKET_PATH = 100
+STOP_SECONDS = 30
+UNREACHABLE = (OSError, http.client.HTTPException)
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What supervisord says of one process."""
+
+    name: str
+    state: str
+    pid: int
+    started: float
+    """Seconds since the epoch; 0 if never."""
+
+    @property
+    def is_up(self) -> bool:
+        return self.state in ("STARTING", "RUNNING")
+
+
+class Supervisor:
+    """The supervisord of one run directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._run_dir = settings.run_dir
+        self._config = self._run_dir / "config" / "supervisord.conf"
+
+    def is_running(self) -> bool:
+        try:
+            self._rpc().getState()
+        except UNREACHABLE:
+            return False
+        return True
+
+    def ensure_running(self, services: Iterable[Service]) -> None:
+        """Start supervisord with these programs, or have a running one take in changed ones."""
+        self._write_config(services)
+        if self.is_running():
+            self._take_in_changes()
+            return
+        (self._run_dir / "logs").mkdir(parents=True, exist_ok=True)
+        self.restarts_file.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
+        # A session of its own: Ctrl-C at the terminal is walflow's to handle.
+        result = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
+        if result.returncode != 0:
+            raise WalflowError(f"supervisord did not start: {result.stdout}{result.stderr}".strip())
+        give_up = time.monotonic() + 20
+        while not self.is_running():
+            if time.monotonic() > give_up:
+                raise WalflowError(
+                    f"supervisord does not answer; see {self._run_dir / 'logs' / 'supervisord.log'}."
+                )
+            time.sleep(0.05)
+
+    def start(self, name: str) -> None:
+        """Start a process unless it is up."""
+        try:
+            self._rpc().startProcess(name, False)
+        except Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise WalflowError(f"supervisord could not start {name}: {fault}") from fault
+
+    def stop(self, name: str) -> None:
+        """Stop a process and wait until it is gone."""
+        try:
+            self._rpc().stopProcess(name, True)
+        except Fault as fault:
+            if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
+                raise WalflowError(f"supervisord could not stop {name}: {fault}") from fault
+
+    def states(self) -> dict[str, ProcessState]:
+        """Name → state; empty while supervisord is not running."""
+        try:
+            infos: Any = self._rpc().getAllProcessInfo()
+        except UNREACHABLE:
+            return {}
+        return {
+            i["name"]: ProcessState(i["name"], i["statename"], i["pid"], i["start"]) for i in infos
+        }
+
+    def shut_down(self) -> None:
+        """End supervisord and wait until its processes are gone."""
+        try:
+            pid = int(self._rpc().getPID())
+            process = psutil.Process(pid)
+            self._rpc().shutdown()
+            process.wait(STOP_SECONDS * 2)
+        except (*UNREACHABLE, psutil.NoSuchProcess):
+            return
+        except psutil.TimeoutExpired:
+            process.kill()
+
+    def marked_processes(self) -> list[psutil.Process]:
+        """Every process that this stack started, itself or through another, and that still lives."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == str(self._run_dir):
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def sweep(self) -> int:
+        """End what outlived supervisord; returns how many processes there were."""
+        left = self.marked_processes()
+        for process in left:
+            _quietly(process.terminate)
+        _, alive = psutil.wait_procs(left, timeout=STOP_SECONDS)
+        for process in alive:
+            _quietly(process.kill)
+        psutil.wait_procs(alive, timeout=5)
+        return len(left)
+
+    @property
+    def restarts_file(self) -> Path:
+        """Deaths since supervisord was started, written by its event listener."""
+        return self._run_dir / "restarts.json"
+
+    def log_path(self, name: str) -> Path:
+        return self._run_dir / "logs" / f"{name}.log"
+
+    def _rpc(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    @property
+    def _socket(self) -> Path:
+        """In the run directory unless that makes it longer than a Unix socket's address may be."""
+        path = self._run_dir / "supervisor.sock"
+        if len(str(path)) <= MAX_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(str(self._run_dir).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"walflow-{digest}.sock"
+
+    def _take_in_changes(self) -> None:
+        """Reread the programs; those that run keep running as they were started."""
+        rpc = self._rpc()
+        added, changed, _removed = rpc.reloadConfig()[0]
+        states = self.states()
+        for name in added:
+            rpc.addProcessGroup(name)
+        for name in changed:
+            if not (name in states and states[name].is_up):
+                rpc.removeProcessGroup(name)
+                rpc.addProcessGroup(name)
+
+    def _write_config(self, services: Iterable[Service]) -> None:
+        supervision = self._settings.supervision
+        logs = self._run_dir / "logs"
+        parts = [
+            f"[supervisord]\nlogfile={logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\n"
+            f"logfile_backups=1\npidfile={self._run_dir / 'supervisord.pid'}\n"
+            f"childlogdir={logs}\ndirectory={self._run_dir}\n"
+            f"environment={_environment({MARK: str(self._run_dir)})}\n",
+            f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
+            "[eventlistener:restarts]\n"
+            f"command={sys.executable} -m walflow.stack.restarts {self.restarts_file}"
+            f" {supervision.max_restarts} {supervision.restart_window_seconds}\n"
+            "events=PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF\n"
+            f"environment={_environment({'PYTHONPATH': str(HOME)})}\n"
+            f"stderr_logfile={logs / 'restarts.log'}\nstderr_logfile_maxbytes=1MB\n"
+            "stderr_logfile_backups=0\n",
+        ]
+        for service in services:
+            (self._run_dir / "logs").mkdir(parents=True, exist_ok=True)
+            user = f"user={service.user}\n" if service.user else ""
+            parts.append(
+                f"[program:{service.name}]\ncommand={_command(service.command)}\n"
+                f"environment={_environment(service.environment)}\n{user}"
+                # A death within this time is a failed start, which supervisord repeats at growing
+                # intervals: a killed broker needs that until its ZooKeeper session has ended.
+                "autostart=false\nautorestart=true\nstartsecs=5\nstartretries=6\n"
+                f"stopsignal={service.stop_signal}\nstopwaitsecs={STOP_SECONDS}\n"
+                f"stopasgroup={'true' if service.stop_signal == 'TERM' else 'false'}\n"
+                "killasgroup=true\nredirect_stderr=true\n"
+                f"stdout_logfile={self.log_path(service.name)}\n"
+                f"stdout_logfile_maxbytes={supervision.log_max_megabytes}MB\n"
+                f"stdout_logfile_backups={supervision.log_backups}\n"
+            )
+        self._config.parent.mkdir(parents=True, exist_ok=True)
+        # It holds passwords, as environment variables of the services.
+        with open(os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write("\n".join(parts))
+
+
+def _command(words: Iterable[str]) -> str:
+    return shlex.join(words).replace("%", "%%")
+
+
+def _environment(variables: Any) -> str:
+    def quoted(value: str) -> str:
+        return '"' + value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    return ",".join(f"{name}={quoted(str(value))}" for name, value in variables.items())
+
+
+def _quietly(action: Any) -> None:
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        return
