@@ -3,13 +3,17 @@
 import os
 import sys
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import array, col, explode, lit, when
 from pyspark.sql.streaming import DataStreamWriter
 
 from change_stream.config import StreamConfig
 from change_stream.task import INPUT_COLUMNS, apply_changes
 from walflow.errors import WalflowError
 from walflow.settings import Settings, load
+
+MICRO_BATCH_RECORDS = 2000
+"""Records in one Arrow batch where a batch is full of records anyway."""
 
 
 def stream_config(settings: Settings) -> StreamConfig:
@@ -47,7 +51,10 @@ def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> None
     )
     if settings.stream.trigger == "micro-batch":
         reader = reader.option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
-    source = reader.load().selectExpr(*INPUT_COLUMNS)
+        spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", MICRO_BATCH_RECORDS)
+        source = reader.load().selectExpr(*INPUT_COLUMNS)
+    else:
+        source = _pushed(reader.load().selectExpr(*INPUT_COLUMNS))
     applied = source.mapInArrow(apply_changes(config), "applied long")
     writer = (
         applied.writeStream.format("noop")
@@ -56,6 +63,17 @@ def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> None
         .option("checkpointLocation", os.environ["CHECKPOINT_LOCATION"])
     )
     _triggered(writer, settings).start().awaitTermination()
+
+
+def _pushed(records: DataFrame) -> DataFrame:
+    """Each record followed by an empty row, which pushes it to Python at once.
+
+    Spark 4.2 asks for the row after a full Arrow batch before it sends the batch
+    (BatchedPythonArrowInput.writeSizedBatch), so without company a record would wait for the next
+    one, or for the end of the real-time batch. The empty row waits in its place.
+    """
+    doubled = records.withColumn("real", explode(array(lit(True), lit(False))))
+    return doubled.select(*(when(col("real"), col(name)).alias(name) for name in records.columns))
 
 
 def _triggered(writer: DataStreamWriter, settings: Settings) -> DataStreamWriter:

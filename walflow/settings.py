@@ -1,6 +1,7 @@
 """`pipeline.toml` with its environment overrides, as one frozen, validated object."""
 
 import os
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -133,7 +135,6 @@ class Settings(BaseSettings):
         extra="forbid",
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
-        toml_file=SETTINGS_FILE,
     )
 
     ports: Ports
@@ -156,7 +157,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, TomlConfigSettingsSource(settings_cls)
+        return env_settings, TomlConfigSettingsSource(settings_cls, SETTINGS_FILE)
 
     @property
     def run_dir(self) -> Path:
@@ -189,14 +190,17 @@ def load() -> Settings:
     Raises:
         WalflowError: naming file, line and key of each setting that is wrong.
     """
+    if not SETTINGS_FILE.is_file():
+        raise WalflowError(f"{SETTINGS_FILE} is missing.", ExitCode.USAGE)
     _reject_unknown_overrides()
     try:
         return Settings()  # type: ignore[call-arg]  # the fields come from the sources
-    except FileNotFoundError as error:
-        raise WalflowError(f"{SETTINGS_FILE} is missing.", ExitCode.USAGE) from error
     except tomllib.TOMLDecodeError as error:
+        where = f"{SETTINGS_FILE}:{_line_of_syntax_error(error)}"
+        raise WalflowError(f"{where}: this is not TOML: {error}.", ExitCode.USAGE) from error
+    except SettingsError as error:  # WALFLOW_<SECTION>, without a key, would have to hold JSON
         raise WalflowError(
-            f"{SETTINGS_FILE} is not valid TOML: {error}.", ExitCode.USAGE
+            f"Environment variable {ENV_PREFIX}…: {error}.", ExitCode.USAGE
         ) from error
     except ValidationError as error:
         sentences = [_sentence(e["loc"], e["msg"], e.get("input")) for e in error.errors()]
@@ -228,13 +232,19 @@ def _sentence(location: tuple[int | str, ...], message: str, value: Any) -> str:
     return f"{where}: {key}: {message}{shown}."
 
 
+def _line_of_syntax_error(error: tomllib.TOMLDecodeError) -> int:
+    """Python 3.11 tells the line within the message only, and none for the end of the file."""
+    line = re.search(r"at line (\d+)", str(error))
+    return int(line[1]) if line else len(SETTINGS_FILE.read_text().splitlines())
+
+
 def _line_of(location: tuple[int | str, ...]) -> int:
     """Line number of a key, or of its section where the key itself is missing."""
     section, line_of_section = "", 1
     for number, line in enumerate(SETTINGS_FILE.read_text().splitlines(), start=1):
         text = line.strip()
         if text.startswith("["):
-            section = text.strip("[]")
+            section = text.lstrip("[").split("]")[0].strip()
             if section == location[0]:
                 line_of_section = number
         elif section == location[0] and text.split("=")[0].strip() == str(location[-1]):

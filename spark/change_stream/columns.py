@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -27,10 +28,22 @@ class Column:
 
     def is_unavailable(self, value: Any) -> bool:
         """Whether the value is Debezium's placeholder, in the form this type gives it."""
-        return value == UNAVAILABLE or value == _UNAVAILABLE_BYTES or value == [UNAVAILABLE]
+        return value in _PLACEHOLDERS.get(type(value), ())
 
 
-_UNAVAILABLE_BYTES = UNAVAILABLE.encode()
+_BYTES = UNAVAILABLE.encode()
+# The forms of Debezium 3.7's UnchangedToastedPlaceholder, by the type that Avro gives them.
+_PLACEHOLDERS: Mapping[type, tuple[Any, ...]] = {
+    str: (UNAVAILABLE, f'{{"{UNAVAILABLE}":"{UNAVAILABLE}"}}'),  # the second: hstore as JSON
+    bytes: (_BYTES,),
+    list: (
+        [UNAVAILABLE],
+        [_BYTES],
+        list(_BYTES),  # arrays of integers, dates and times: a number for each byte
+        [str(UUID(bytes=md5(_BYTES, usedforsecurity=False).digest(), version=3))],
+    ),
+    dict: ({UNAVAILABLE: UNAVAILABLE},),
+}
 
 
 def columns_of(record_schema: Mapping[str, Any]) -> tuple[Column, ...]:
@@ -66,7 +79,8 @@ def _not_null(avro: Any) -> Any:
 def _mapping(avro: Any, name: str) -> tuple[str, Convert]:
     avro = _not_null(avro)
     described: Mapping[str, Any] = {"type": avro} if isinstance(avro, str) else avro
-    semantic = described.get("connect.name", "")
+    # Avro defines a named type once; each later column of it holds only the name.
+    semantic = described.get("connect.name", described["type"])
     if semantic in _SEMANTIC:
         return _SEMANTIC[semantic]
     if described.get("logicalType") == "decimal":
@@ -76,21 +90,26 @@ def _mapping(avro: Any, name: str) -> tuple[str, Convert]:
         return "smallint", _same
     if kind == "array":
         element, convert = _mapping(described["items"], name)
-        return f"list<{_frozen(element)}>", lambda items: [_or_none(convert, i) for i in items]
+        return f"list<{_frozen(element)}>", lambda items: [_member(convert, i) for i in items]
     if kind == "map":
         element, convert = _mapping(described["values"], name)
-        return f"map<text, {_frozen(element)}>", lambda m: {k: convert(v) for k, v in m.items()}
+        return f"map<text, {_frozen(element)}>", lambda m: {
+            k: _member(convert, v) for k, v in m.items()
+        }
     if kind in _PRIMITIVE:
         return _PRIMITIVE[kind], _same
-    raise Unmappable(f"column {name}: no CQL type for {semantic or kind}")
+    raise Unmappable(f"column {name}: no CQL type for {semantic}")
 
 
 def _frozen(element: str) -> str:
     return f"frozen<{element}>" if "<" in element else element
 
 
-def _or_none(convert: Convert, value: Any) -> Any:
-    return None if value is None else convert(value)
+def _member(convert: Convert, value: Any) -> Any:
+    """The driver would send a null in a collection as an empty value: '' in a list of texts."""
+    if value is None:
+        raise ValueError("CQL collections hold no nulls")
+    return convert(value)
 
 
 def _same(value: Any) -> Any:
@@ -111,9 +130,13 @@ def _cql_date(days: int) -> int:
     return days + 2**31
 
 
+# The default context would round to 28 digits; PostgreSQL's NUMERIC has up to 147,455.
+_EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
+
+
 def _variable_scale(value: Mapping[str, Any]) -> Decimal:
     unscaled = int.from_bytes(value["value"], "big", signed=True)
-    return Decimal(unscaled).scaleb(-value["scale"])
+    return Decimal(unscaled).scaleb(-value["scale"], _EXACT)
 
 
 _PRIMITIVE = {
@@ -133,7 +156,7 @@ _SEMANTIC: Mapping[str, tuple[str, Convert]] = {
     "io.debezium.data.Xml": ("text", _same),
     "io.debezium.data.Enum": ("text", _same),
     "io.debezium.data.Ltree": ("text", _same),
-    "io.debezium.data.TsVector": ("text", _same),
+    "io.debezium.data.Tsvector": ("text", _same),
     "io.debezium.data.Bits": ("blob", _same),
     "io.debezium.data.VariableScaleDecimal": ("decimal", _variable_scale),
     "io.debezium.time.Date": ("date", _cql_date),

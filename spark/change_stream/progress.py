@@ -26,6 +26,13 @@ class Progress:
         self._newest: tuple[Record, int] | None = None
         self._scheduled = False
 
+    def started(self, task: int) -> None:
+        """Note that a task is connected and takes records from now on."""
+        self._session.execute(
+            "INSERT INTO walflow.stream_tasks (task, started_at) VALUES (%s, %s)",
+            (task, time.time_ns() // 1_000_000),
+        )
+
     def applied(self, record: Record) -> None:
         """Note the newest applied record; the row is written within an interval."""
         with self._lock:

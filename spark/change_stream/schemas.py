@@ -11,6 +11,9 @@ from fastavro.types import Schema
 
 from change_stream.record import DATUM_OFFSET, Undecodable, schema_id
 
+SCHEMA_NOT_FOUND = 40403
+"""Confluent's error code for an unknown id; any other 404 is that of a wrong or unready server."""
+
 
 class RegistryUnavailable(Exception):
     """The registry did not answer for the whole retry time: the task fails, no record is lost."""
@@ -37,7 +40,7 @@ class SchemaRegistry:
             text = self._fetch(identifier)
             try:
                 known = fastavro.parse_schema(json.loads(text))
-            except (ValueError, fastavro.schema.SchemaParseException) as error:
+            except Exception as error:  # fastavro raises many kinds on foreign schemas
                 raise Undecodable(f"schema id {identifier} is not Avro: {error}") from error
             self._schemas[identifier] = known
         return known
@@ -68,11 +71,11 @@ class SchemaRegistry:
         while True:
             try:
                 answer = self._http.get(f"{self._url}/schemas/ids/{identifier}", timeout=10)
-                if answer.status_code == 404:
+                if answer.status_code == 404 and answer.json()["error_code"] == SCHEMA_NOT_FOUND:
                     raise Undecodable(f"the registry knows no schema id {identifier}")
                 answer.raise_for_status()
                 return str(answer.json()["schema"])
-            except (requests.RequestException, KeyError) as error:
+            except (requests.RequestException, KeyError, TypeError) as error:
                 if time.monotonic() + delay > give_up:
                     raise RegistryUnavailable(
                         f"The Schema Registry at {self._url} gave no schema {identifier}"

@@ -62,5 +62,8 @@ def next_generation(
         return Generation(1, topic_id, partitions, now_us)
     epoch_us = max(now_us, before.epoch_us + highest_offset_before + 1)
     same_topic = before.topic_id == topic_id
-    first_offsets = dict(end_offsets) if same_topic else {}
+    # A partition that the change added belongs to the new generation from its first record on.
+    first_offsets = {
+        p: end for p, end in end_offsets.items() if same_topic and p < before.partitions
+    }
     return Generation(before.number + 1, topic_id, partitions, epoch_us, first_offsets)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
+from pyspark import TaskContext
 
 from change_stream.change import Op, read_envelope
 from change_stream.columns import Unmappable
@@ -59,6 +60,8 @@ class _Task:
 
     def run(self, batches: Batches) -> None:
         """Apply everything; returns only when all of it is acknowledged or a stored dead letter."""
+        context = TaskContext.get()
+        self._progress.started(context.partitionId() if context is not None else 0)
         for batch in batches:
             for record in records(batch):
                 self._apply(record)
@@ -100,5 +103,7 @@ def records(batch: pa.RecordBatch) -> Iterator[Record]:
     """The records of an Arrow batch whose columns are `INPUT_COLUMNS`."""
     columns = [column.to_pylist() for column in batch.columns]
     for topic, partition, offset, timestamp_ms, key, value, headers in zip(*columns, strict=True):
+        if topic is None:
+            continue  # the empty row behind a record in real-time mode
         pairs = tuple((h["key"], h["value"]) for h in headers or ())
         yield Record(topic, partition, offset, timestamp_ms, key, value, pairs)

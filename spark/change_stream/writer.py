@@ -16,11 +16,14 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.connection import ConnectionException
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
-from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException
+from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException, protocol
 from change_stream.record import Record
 
 TRANSIENT = (
     RequestExecutionException,
+    # The driver hands these on as they came: Cassandra is overloaded, starting or failing.
+    protocol.RequestExecutionException,
+    protocol.ServerError,
     OperationTimedOut,
     NoHostAvailable,
     ConnectionException,
@@ -176,9 +179,10 @@ class GroupCommitWriter:
             while self._order and next(iter(self._order.values())).unfinished == 0:
                 _, done = self._order.popitem(last=False)
                 newest = done.items[-1].record
+            # Within the lock: told by two threads at once, progress would go back.
+            if newest is not None:
+                self._applied(newest)
             self._changed.notify_all()
-        if newest is not None:
-            self._applied(newest)
         self._pump()
 
     def _failed(self, error: Exception, group: _Group) -> None:

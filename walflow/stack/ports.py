@@ -32,7 +32,8 @@ def holder(port: int) -> str:
     """Name and pid of the process that listens on a port, as far as the system tells."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            address = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port:
                 if connection.pid is None:
                     break
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"

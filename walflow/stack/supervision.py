@@ -3,12 +3,13 @@
 import hashlib
 import http.client
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,11 @@ class Supervisor:
                 rpc.removeProcessGroup(name)
                 rpc.addProcessGroup(name)
 
+    def _restarts_command(self) -> tuple[str, ...]:
+        supervision = self._settings.supervision
+        limits = str(supervision.max_restarts), str(supervision.restart_window_seconds)
+        return sys.executable, "-m", "walflow.stack.restarts", str(self.restarts_file), *limits
+
     def _write_config(self, services: Iterable[Service]) -> None:
         supervision = self._settings.supervision
         logs = self._run_dir / "logs"
@@ -184,8 +190,7 @@ class Supervisor:
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
             "[eventlistener:restarts]\n"
-            f"command={sys.executable} -m walflow.stack.restarts {self.restarts_file}"
-            f" {supervision.max_restarts} {supervision.restart_window_seconds}\n"
+            f"command={_command(self._restarts_command())}\n"
             "events=PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF\n"
             f"environment={_environment({'PYTHONPATH': str(HOME)})}\n"
             f"stderr_logfile={logs / 'restarts.log'}\nstderr_logfile_maxbytes=1MB\n"
@@ -213,15 +218,43 @@ class Supervisor:
             file.write("\n".join(parts))
 
 
+_COMMENT = re.compile(r"(\s)([;#])")
+"""supervisord takes these for a comment even within quotes."""
+_LINE_BREAK = re.compile(r"[\r\n]")
+
+
 def _command(words: Iterable[str]) -> str:
-    return shlex.join(words).replace("%", "%%")
+    """A command line as supervisord reads it: split as a shell would, after its own %-expansion.
+
+    Raises:
+        WalflowError: a word has a line break, which its configuration cannot hold.
+    """
+    line = shlex.join(words)
+    if _LINE_BREAK.search(line):
+        raise WalflowError(f"supervisord cannot run a command with a line break: {line!r}.")
+    # A space and a # stand within single quotes here: closing and reopening them parts the two.
+    return _COMMENT.sub(r"\1''\2", line).replace("%", "%%")
 
 
-def _environment(variables: Any) -> str:
-    def quoted(value: str) -> str:
-        return '"' + value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _environment(variables: Mapping[str, str]) -> str:
+    """Environment variables as supervisord reads them: in quotes, which nothing can escape.
 
-    return ",".join(f"{name}={quoted(str(value))}" for name, value in variables.items())
+    Raises:
+        WalflowError: names a variable whose value its configuration cannot hold.
+    """
+    return ",".join(f"{name}={_quoted(name, value)}" for name, value in variables.items())
+
+
+def _quoted(name: str, value: str) -> str:
+    quote = "'" if '"' in value else '"'
+    # supervisord strips every quote at either end and what looks like a comment.
+    broken = _LINE_BREAK.search(value) or _COMMENT.search(value)
+    if quote in value or value.strip("'\"") != value or broken:
+        raise WalflowError(
+            f"The environment variable {name} has a value that supervisord cannot pass on: one with"
+            " a line break, both kinds of quotes, a quote at an end, or a ; or # after a space."
+        )
+    return quote + value.replace("%", "%%") + quote
 
 
 def _quietly(action: Any) -> None:

@@ -1,0 +1,44 @@
+# The two commands of the README, and what they stand on.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WALFLOW := .venv/bin/walflow
+
+.PHONY: demo test install install-dev lint types unit bench-latency lock help
+
+help:
+	@echo "make demo           install what is missing and run the pipeline, step by step"
+	@echo "make test           lint, types, and all tests on the real servers"
+	@echo "make unit           the fast tests only"
+	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
+	@echo "make lock           resolve requirements/*.in anew (needs uv)"
+
+demo: install
+	@$(WALFLOW) demo
+
+test: install-dev lint types
+	@.venv/bin/pytest
+
+install:
+	@$(PYTHON) -m walflow.install
+
+install-dev:
+	@$(PYTHON) -m walflow.install --dev
+
+lint:
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types:
+	@.venv/bin/mypy
+
+unit: install-dev
+	@.venv/bin/pytest tests/unit
+
+bench-latency: install
+	@.venv/bin/python -m bench.latency
+
+# Airflow's own releases are tested with the packages of their day, so its lock stops at that day.
+LOCK = uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock:
+	$(LOCK) requirements/main.in -o requirements/main.txt
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --exclude-newer 2026-09-20 requirements/airflow.in -o requirements/airflow.txt

@@ -1,0 +1,36 @@
+"""`python3 -m walflow.install [--dev]`: brings in what is missing and says what it did."""
+
+import argparse
+import sys
+
+from walflow.errors import WalflowError
+from walflow.install import jars, venvs
+from walflow.install.prerequisites import java_home, require_maven, require_python
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m walflow.install", description=__doc__)
+    parser.add_argument("--dev", action="store_true", help="also what lint, types and tests need")
+    wanted = parser.parse_args()
+    try:
+        require_python()
+        java_home()
+        require_maven()
+        done = [
+            venvs.install("main", wanted.dev),
+            venvs.install("airflow", dev=False),
+            jars.install(),
+        ]
+    except WalflowError as error:
+        print(f"✘ {error.sentence}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nInterrupted; run it again to go on.", file=sys.stderr)
+        return 130
+    if not any(done):
+        print("✔ everything is installed already", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
