@@ -40,7 +40,7 @@ def cassandra(settings: Settings) -> Service:
     return Service(
         name="cassandra",
         command=(
-            *java(settings.heap_megabytes.cassandra),
+            *java("cassandra", settings.heap_megabytes.cassandra),
             *read_options(HOME / "cassandra" / "jvm.options"),
             f"-javaagent:{next((DEPS / 'cassandra').glob('jamm-*.jar'), DEPS)}",
             f"-Dcassandra.config=file://{config}",
@@ -77,6 +77,9 @@ def apply_schema(settings: Settings) -> None:
     )
     code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     with cluster(settings) as connected:
-        session = connected.connect()
+        try:
+            session = connected.connect()
+        except NoHostAvailable as error:
+            raise NotReady(str(error)) from error
         for statement in filter(None, (part.strip() for part in code.split(";"))):
             session.execute(statement, timeout=30)

@@ -35,7 +35,12 @@ def connect(settings: Settings) -> Service:
     return Service(
         name="connect",
         command=(
-            *java(settings.heap_megabytes.connect, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+            *java(
+                "connect",
+                settings.heap_megabytes.connect,
+                "-XX:+UseG1GC",
+                "-XX:MaxGCPauseMillis=20",
+            ),
             f"-Dlog4j.configuration=file:{HOME / 'connect' / 'log4j.properties'}",
             "-cp",
             class_path("kafka"),

@@ -37,7 +37,9 @@ def broker(settings: Settings) -> Service:
     return Service(
         name="kafka",
         command=(
-            *java(settings.heap_megabytes.kafka, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+            *java(
+                "kafka", settings.heap_megabytes.kafka, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"
+            ),
             f"-Dlog4j.configuration=file:{HOME / 'kafka' / 'log4j.properties'}",
             "-cp",
             class_path("kafka"),
@@ -64,14 +66,15 @@ def create_topics(settings: Settings) -> None:
     }
     admin = _admin(settings)
     try:
-        missing = {name: n for name, n in wanted.items() if name not in admin.list_topics()}
-        if missing:
-            admin.create_topics(
-                [
-                    NewTopic(name, num_partitions=n, replication_factor=settings.topics.replication)
-                    for name, n in missing.items()
-                ]
-            )
+        present = admin.list_topics()
+        for name, partitions in wanted.items():
+            if name not in present:
+                topic = NewTopic(name, partitions, settings.topics.replication)
+                # A broker that has just started may not list what it has.
+                with contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
+                    admin.create_topics([topic])
+    except kafka.errors.KafkaError as error:
+        raise NotReady(f"topics cannot be made yet: {error}") from error
     finally:
         admin.close()
 

@@ -71,7 +71,7 @@ def up(settings: Settings, wanted: list[Service], events: Events) -> None:
         except WalflowError as error:
             _cancel(start, futures)
             raise _with_what_runs(start, error) from error
-        except KeyboardInterrupt:
+        except BaseException:
             _cancel(start, futures)
             _undo(start)
             raise
@@ -126,7 +126,6 @@ def _bring_up(start: _Start, service: Service) -> None:
         start.started.append(service.name)
         start.supervisor.start(service.name)
     _await_ready(start, service, began)
-    service.after_ready()
     start.events.ready(service, time.monotonic() - began, was_up)
     start.ready[service.name].set()
 
@@ -147,6 +146,7 @@ def _await_ready(start: _Start, service: Service, began: float) -> None:
             )
         try:
             service.readiness.check()
+            service.after_ready()
             return
         except NotReady as reason:
             if time.monotonic() - began > limit:

@@ -2,7 +2,7 @@
 
 from walflow.settings import HOME, Settings
 from walflow.stack.http import get_json
-from walflow.stack.jvm import class_path, java
+from walflow.stack.jvm import LIGHT, class_path, java
 from walflow.stack.service import Readiness, Service
 
 CONFLUENT_API = "/apis/ccompat/v7"
@@ -19,7 +19,7 @@ def registry(settings: Settings) -> Service:
     return Service(
         name="registry",
         command=(
-            *java(settings.heap_megabytes.registry, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+            *java("registry", settings.heap_megabytes.registry, *LIGHT),
             "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
             f"-Dquarkus.config.locations={HOME / 'registry' / 'application.properties'}",
             "-cp",

@@ -41,4 +41,4 @@ class Service:
     prepare: Callable[[], None] = _nothing
     """Before the process starts: directories, rendered configuration, first-time set-up."""
     after_ready: Callable[[], None] = _nothing
-    """Once ready, before anything that needs it: schemas, topics."""
+    """Once ready, before anything that needs it: schemas, topics. May raise `NotReady` too."""

@@ -194,7 +194,8 @@ class Supervisor:
             "events=PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF\n"
             f"environment={_environment({'PYTHONPATH': str(HOME)})}\n"
             f"stderr_logfile={logs / 'restarts.log'}\nstderr_logfile_maxbytes=1MB\n"
-            "stderr_logfile_backups=0\n",
+            # It only waits, and supervisord would give it ten seconds to end.
+            "stderr_logfile_backups=0\nstopsignal=KILL\n",
         ]
         for service in services:
             (self._run_dir / "logs").mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import socket
 
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
-from walflow.stack.jvm import class_path, java
+from walflow.stack.jvm import LIGHT, class_path, java
 from walflow.stack.service import NotReady, Readiness, Service
 
 
@@ -31,7 +31,7 @@ def zookeeper(settings: Settings) -> Service:
     return Service(
         name="zookeeper",
         command=(
-            *java(settings.heap_megabytes.zookeeper, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+            *java("zookeeper", settings.heap_megabytes.zookeeper, *LIGHT),
             f"-Dlog4j.configuration=file:{HOME / 'kafka' / 'log4j.properties'}",
             "-cp",
             class_path("kafka"),
