@@ -68,7 +68,8 @@ def read_connector(file: Path) -> Connector:
         raise WalflowError(f"{where}: this is not JSON: {error}.", ExitCode.USAGE) from error
     match content:
         case {"name": str(name), "config": dict(config)}:
-            return Connector(name, config)
+            # Connect keeps every value as a string.
+            return Connector(name, {key: _text(value) for key, value in config.items()})
     raise WalflowError(
         f'{file} is not a connector: it must hold {{"name": "…", "config": {{…}}}}.', ExitCode.USAGE
     )
@@ -199,6 +200,10 @@ class ConnectApi:
         except (ValueError, KeyError):
             message = answer.reason
         raise WalflowError(f"{what}: Connect answers {answer.status_code}: {message}")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _state(status: dict[str, Any]) -> ConnectorState:

@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 
 class Ports(Section):
-    offset: Annotated[int, Field(ge=0, le=50000)]
+    offset: Annotated[int, Field(ge=0, le=30000)]
     zookeeper: Port
     kafka: Port
     registry: Port
@@ -58,7 +58,7 @@ class Paths(Section):
 
 
 class Supervision(Section):
-    max_restarts: Annotated[int, Field(ge=0)]
+    max_restarts: Annotated[int, Field(ge=0, le=40)]
     restart_window_seconds: Positive
     start_timeout_seconds: Positive
     log_max_megabytes: Positive

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import (
     ConstantReconnectionPolicy,
@@ -14,7 +15,6 @@ from cassandra.policies import (
 )
 from cassandra.query import BoundStatement
 
-from cassandra import ConsistencyLevel
 from change_stream.config import StreamConfig
 from change_stream.generations import Generations
 from change_stream.schemas import SchemaRegistry

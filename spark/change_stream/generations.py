@@ -4,11 +4,11 @@ import time
 from typing import Any
 from uuid import UUID
 
-from cassandra.cluster import Session
-
 import kafka
-from change_stream.stamps import Generation, next_generation
+from cassandra.cluster import Session
 from kafka import TopicPartition
+
+from change_stream.stamps import Generation, next_generation
 
 
 class Generations:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cassandra import AlreadyExists, InvalidRequest
 from cassandra.cluster import Session
 from cassandra.metadata import TableMetadata, maybe_escape_name
 
-from cassandra import AlreadyExists, InvalidRequest
 from change_stream.change import Change
 from change_stream.columns import Column, Unmappable, columns_of, row_schema
 from change_stream.mutation import Target

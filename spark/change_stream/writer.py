@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException, protocol
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.connection import ConnectionException
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
-from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException, protocol
 from change_stream.record import Record
 
 TRANSIENT = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from cassandra import InvalidRequest, OperationTimedOut, WriteTimeout, WriteType
 from cassandra.cluster import NoHostAvailable
 from cassandra.cqltypes import Int32Type, UTF8Type
 from cassandra.protocol import OverloadedErrorMessage, ServerError, SyntaxException
@@ -15,7 +16,6 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cassandra import InvalidRequest, OperationTimedOut, WriteTimeout, WriteType
 from change_stream.record import Record
 from change_stream.writer import GroupCommitWriter, WriteFailed
 

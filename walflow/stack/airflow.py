@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable
+from urllib.parse import quote
 
 import psycopg2
 from psycopg2 import sql
@@ -94,7 +95,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
         "AIRFLOW_CONN_USERS_DB": (
-            f"postgresql://users_writer:{settings.postgres.writer_password}@{database}"
+            f"postgresql://users_writer:{quote(settings.postgres.writer_password, safe='')}@{database}"
         ),
         "USERS_API": ingest.users_api,
         "USERS_API_BUNDLED_URL": f"http://{settings.address('users_api')}/api/",
@@ -149,7 +150,7 @@ def _kept(before: configparser.ConfigParser, section: str, key: str) -> str:
 
 
 def _metadata_url(settings: Settings, driver: str) -> str:
-    password = settings.airflow.database_password
+    password = quote(settings.airflow.database_password, safe="")
     return f"{driver}://{DATABASE}:{password}@{settings.address('postgres')}/{DATABASE}"
 
 

@@ -2,9 +2,9 @@
 
 import string
 
+from cassandra import DriverException
 from cassandra.cluster import Cluster, NoHostAvailable
 
-from cassandra import DriverException
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
 from walflow.stack.jvm import DEPS, class_path, java

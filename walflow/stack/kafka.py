@@ -1,9 +1,11 @@
 """The Kafka broker, and the topics that must exist before anything reads or writes them."""
 
+import contextlib
+
+import kafka
 import kafka.errors
 from kafka.admin import NewTopic
 
-import kafka
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.jvm import class_path, java

@@ -5,9 +5,9 @@ from datetime import UTC
 from pathlib import Path
 
 import pyspark
+from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
-from cassandra import DriverException
 from walflow.install.prerequisites import java_home
 from walflow.settings import HOME, Settings
 from walflow.stack.cassandra import cluster

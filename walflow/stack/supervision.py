@@ -49,8 +49,8 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._run_dir = settings.run_dir
-        self._config = self._run_dir / "config" / "supervisord.conf"
+        self.run_dir = settings.run_dir
+        self._config = self.run_dir / "config" / "supervisord.conf"
 
     def is_running(self) -> bool:
         try:
@@ -65,7 +65,7 @@ class Supervisor:
         if self.is_running():
             self._take_in_changes()
             return
-        (self._run_dir / "logs").mkdir(parents=True, exist_ok=True)
+        (self.run_dir / "logs").mkdir(parents=True, exist_ok=True)
         self.restarts_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         # A session of its own: Ctrl-C at the terminal is walflow's to handle.
@@ -76,7 +76,7 @@ class Supervisor:
         while not self.is_running():
             if time.monotonic() > give_up:
                 raise WalflowError(
-                    f"supervisord does not answer; see {self._run_dir / 'logs' / 'supervisord.log'}."
+                    f"supervisord does not answer; see {self.run_dir / 'logs' / 'supervisord.log'}."
                 )
             time.sleep(0.05)
 
@@ -123,7 +123,7 @@ class Supervisor:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == str(self._run_dir):
+                if process.environ().get(MARK) == str(self.run_dir):
                     found.append(process)
             except (psutil.Error, OSError):
                 continue
@@ -143,10 +143,10 @@ class Supervisor:
     @property
     def restarts_file(self) -> Path:
         """Deaths since supervisord was started, written by its event listener."""
-        return self._run_dir / "restarts.json"
+        return self.run_dir / "restarts.json"
 
     def log_path(self, name: str) -> Path:
-        return self._run_dir / "logs" / f"{name}.log"
+        return self.run_dir / "logs" / f"{name}.log"
 
     def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
@@ -155,10 +155,10 @@ class Supervisor:
     @property
     def _socket(self) -> Path:
         """In the run directory unless that makes it longer than a Unix socket's address may be."""
-        path = self._run_dir / "supervisor.sock"
+        path = self.run_dir / "supervisor.sock"
         if len(str(path)) <= MAX_SOCKET_PATH:
             return path
-        digest = hashlib.sha256(str(self._run_dir).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"walflow-{digest}.sock"
 
     def _take_in_changes(self) -> None:
@@ -180,12 +180,12 @@ class Supervisor:
 
     def _write_config(self, services: Iterable[Service]) -> None:
         supervision = self._settings.supervision
-        logs = self._run_dir / "logs"
+        logs = self.run_dir / "logs"
         parts = [
             f"[supervisord]\nlogfile={logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\n"
-            f"logfile_backups=1\npidfile={self._run_dir / 'supervisord.pid'}\n"
-            f"childlogdir={logs}\ndirectory={self._run_dir}\n"
-            f"environment={_environment({MARK: str(self._run_dir)})}\n",
+            f"logfile_backups=1\npidfile={self.run_dir / 'supervisord.pid'}\n"
+            f"childlogdir={logs}\ndirectory={self.run_dir}\n"
+            f"environment={_environment({MARK: str(self.run_dir)})}\n",
             f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
@@ -198,7 +198,7 @@ class Supervisor:
             "stderr_logfile_backups=0\nstopsignal=KILL\n",
         ]
         for service in services:
-            (self._run_dir / "logs").mkdir(parents=True, exist_ok=True)
+            (self.run_dir / "logs").mkdir(parents=True, exist_ok=True)
             user = f"user={service.user}\n" if service.user else ""
             parts.append(
                 f"[program:{service.name}]\ncommand={_command(service.command)}\n"

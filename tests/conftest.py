@@ -1,0 +1,123 @@
+"""The stack that integration and e2e tests share: real servers, on ports of their own."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+import pytest
+from cassandra.cluster import Session
+from cassandra.query import dict_factory
+
+from walflow.settings import HOME, Settings
+from walflow.stack import lifecycle
+from walflow.stack.cassandra import cluster
+from walflow.stack.postgres import apply_schema
+from walflow.stack.supervision import Supervisor
+
+STACK = {
+    "WALFLOW_PORTS__OFFSET": "20000",
+    "WALFLOW_PATHS__RUN": ".run-test",
+    "WALFLOW_INGEST__USERS_API": "bundled",
+    "WALFLOW_INGEST__SCHEDULE": "none",
+}
+DEMO_USERS = 60
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running stack, as tests reach it."""
+
+    settings: Settings
+    demo: subprocess.CompletedProcess[str]
+    """The run of `walflow demo` that brought it up."""
+
+    def walflow(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return walflow(*arguments, **environment)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return Supervisor(self.settings)
+
+
+def walflow(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person does, with the test stack's settings."""
+    return subprocess.run(
+        [HOME / ".venv" / "bin" / "walflow", *arguments],
+        env=os.environ | STACK | environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def stack_settings(**environment: str) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (STACK | environment).items():
+            patch.setenv(name, value)
+        return Settings()  # type: ignore[call-arg]  # the fields come from the sources
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Brought up by the demo itself, taken down and wiped at the end."""
+    settings = stack_settings()
+    lifecycle.down(settings)
+    lifecycle.wipe(settings)
+    try:
+        yield Stack(settings, walflow("demo", "--users", str(DEMO_USERS)))
+    finally:
+        lifecycle.down(settings)
+        lifecycle.wipe(settings)
+
+
+@pytest.fixture(scope="session")
+def target(stack: Stack) -> Iterator[Session]:
+    """A Cassandra session on the target keyspace; rows are dicts."""
+    with cluster(stack.settings) as connected:
+        session = connected.connect(stack.settings.cassandra.keyspace)
+        session.row_factory = dict_factory
+        yield session
+
+
+@pytest.fixture
+def source(stack: Stack) -> Iterator[Any]:
+    """A connection to PostgreSQL that commits each statement."""
+    connection = psycopg2.connect(stack.settings.postgres_dsn())
+    connection.autocommit = True
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def users_admin_dsn(stack: Stack) -> str:
+    """A database of its own with the users' schema: tests may do with it what they like."""
+    postgres = stack.settings.postgres.model_copy(update={"database": "store_test"})
+    settings = stack.settings.model_copy(update={"postgres": postgres})
+    apply_schema(settings)
+    return settings.postgres_dsn()
+
+
+@pytest.fixture(scope="session")
+def users_dsn(users_admin_dsn: str, stack: Stack) -> str:
+    return psycopg2.extensions.make_dsn(
+        users_admin_dsn, user="users_writer", password=stack.settings.postgres.writer_password
+    )
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any], Any], None]:
+    """Wait until a question has the expected answer; fails with the last answer."""
+
+    def wait(question: Callable[[], Any], expected: Any, seconds: float = 60) -> None:
+        give_up = time.monotonic() + seconds
+        while (answer := question()) != expected:
+            assert time.monotonic() < give_up, f"still {answer!r}, not {expected!r}"
+            time.sleep(0.02)
+
+    return wait

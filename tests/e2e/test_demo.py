@@ -1,0 +1,29 @@
+"""`walflow demo`, which brought the stack up."""
+
+from tests.conftest import DEMO_USERS, Stack
+
+
+def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
+    assert stack.demo.returncode == 0, stack.demo.stderr
+    for seen in (
+        "connector users created, RUNNING",
+        "users API: bundled",
+        f"{DEMO_USERS} users fetched: {DEMO_USERS} inserted",
+        f"{DEMO_USERS} users in PostgreSQL",
+        f"{DEMO_USERS} users in Cassandra",
+        "the new phone is in Cassandra",
+        "gone from Cassandra",
+    ):
+        assert seen in stack.demo.stderr
+
+
+def test_demo_ends_with_addresses_and_how_to_stop(stack: Stack) -> None:
+    for part in ("28080", "28083", "28081", "24040", "29042", "25432", "walflow down"):
+        assert part in stack.demo.stderr
+
+
+def test_demo_can_be_run_again_on_the_running_stack(stack: Stack) -> None:
+    again = stack.walflow("demo", "--users", "20")
+    assert again.returncode == 0, again.stderr
+    assert "connector users unchanged, RUNNING" in again.stderr
+    assert "20 users fetched: 20 inserted" in again.stderr

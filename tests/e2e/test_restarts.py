@@ -1,0 +1,83 @@
+"""Processes that die, and the stack taken down and up again."""
+
+import json
+import os
+import signal
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import psycopg2
+import pytest
+from cassandra.cluster import Session
+
+from tests.conftest import Stack
+from tests.e2e.tables import source_rows, target_rows
+from walflow.stack.cassandra import cluster
+
+
+def _status(stack: Stack, name: str) -> Any:
+    states = json.loads(stack.walflow("status", "-o", "json").stdout)
+    return next(state for state in states if state["name"] == name)
+
+
+def _insert(source: Any) -> None:
+    with source.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO created_users (id, first_name, last_name) VALUES (%s, 'A', 'L')",
+            (str(uuid4()),),
+        )
+
+
+@pytest.mark.parametrize("name", ["stream", "connect", "cassandra"])
+def test_a_killed_service_is_restarted_and_status_says_so_and_nothing_is_lost(
+    stack: Stack, source: Any, target: Session, eventually: Any, name: str
+) -> None:
+    before = _status(stack, name)
+    os.kill(before["pid"], signal.SIGKILL)
+    for _ in range(50):
+        _insert(source)
+    eventually(lambda: _status(stack, name)["state"], "ready", 180)
+    after = _status(stack, name)
+    assert after["pid"] != before["pid"]
+    assert after["restarts"] == before["restarts"] + 1
+    eventually(lambda: len(target_rows(target)) == len(source_rows(source)), True, 120)
+    assert target_rows(target) == source_rows(source)
+
+
+def test_down_leaves_no_process_and_up_again_loses_nothing(stack: Stack) -> None:
+    with psycopg2.connect(stack.settings.postgres_dsn()) as connection:
+        _insert(connection)
+        before = source_rows(connection)
+    down = stack.walflow("down")
+    assert down.returncode == 0
+    assert stack.supervisor.marked_processes() == []
+    assert not [p for p in psutil.process_iter(["cmdline"]) if _is_of(stack, p)]
+    up = stack.walflow("up")
+    assert up.returncode == 0, up.stderr
+    assert stack.walflow("status").returncode == 0
+    with psycopg2.connect(stack.settings.postgres_dsn()) as connection:
+        assert source_rows(connection) == before
+
+
+def _is_of(stack: Stack, process: psutil.Process) -> bool:
+    run_dir = str(stack.settings.run_dir)
+    return any(run_dir in part for part in process.info["cmdline"] or [])
+
+
+def test_changes_flow_after_the_restart_and_both_sides_are_equal(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    _insert(source)
+    with cluster(stack.settings) as connected:
+        session = connected.connect(stack.settings.cassandra.keyspace)
+        from cassandra.query import dict_factory
+
+        session.row_factory = dict_factory
+        eventually(lambda: target_rows(session) == source_rows(source), True, 120)
+
+
+def test_up_on_a_running_stack_starts_nothing(stack: Stack) -> None:
+    up = stack.walflow("up")
+    assert up.returncode == 0
+    assert "All up" in up.stderr
