@@ -140,7 +140,7 @@ def _write_config(settings: Settings) -> None:
     for (section, key), value in additions.items():
         if not config.has_section(section):
             config.add_section(section)
-        config.set(section, key, str(value))
+        config.set(section, key, str(value).replace("%", "%%"))
     with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         config.write(file)
 

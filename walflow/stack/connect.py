@@ -47,7 +47,8 @@ def connect(settings: Settings) -> Service:
             "org.apache.kafka.connect.cli.ConnectDistributed",
             str(config),
         ),
-        needs=("kafka",),
+        # Its tasks start with it and fail if they cannot register a schema.
+        needs=("kafka", "registry"),
         readiness=Readiness("answers REST and has the Debezium plugin", check),
         ports={"connect": port},
         environment={

@@ -112,6 +112,7 @@ def stream(settings: Settings) -> Service:
         command=(
             str(SPARK_HOME / "bin" / "spark-submit"),
             *("--master", f"spark://{settings.address('spark_master')}"),
+            *("--properties-file", str(HOME / "spark" / "spark-defaults.conf")),
             *("--driver-java-options", " ".join((_LOGGING, *LIGHT, *class_archive("stream")))),
             *("--driver-class-path", jars),
             *(part for key, value in options.items() for part in ("--conf", f"{key}={value}")),
@@ -163,9 +164,10 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
         "SPARK_HOME": str(SPARK_HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_NO_DAEMONIZE": "1",
-        "SPARK_CONF_DIR": str(HOME / "spark"),
+        # Java cannot archive classes behind a class path with a folder of files in it.
+        "SPARK_CONF_DIR": str(settings.run_dir / "config" / "none"),
         "SPARK_DAEMON_MEMORY": f"{heap_megabytes}m",
-        "SPARK_DAEMON_JAVA_OPTS": " ".join((*LIGHT, *class_archive(name))),
+        "SPARK_DAEMON_JAVA_OPTS": " ".join((_LOGGING, *LIGHT, *class_archive(name))),
         "SPARK_LOCAL_DIRS": str(settings.run_dir / "data" / "spark-local"),
         "PYSPARK_PYTHON": sys.executable,
     }

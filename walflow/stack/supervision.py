@@ -66,7 +66,8 @@ class Supervisor:
             self._take_in_changes()
             return
         (self.run_dir / "logs").mkdir(parents=True, exist_ok=True)
-        self.restarts_file.unlink(missing_ok=True)
+        for deaths in (self.restarts_file, self.connector_deaths):
+            deaths.unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         # A session of its own: Ctrl-C at the terminal is walflow's to handle.
         result = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
@@ -145,6 +146,11 @@ class Supervisor:
         """Deaths since supervisord was started, written by its event listener."""
         return self.run_dir / "restarts.json"
 
+    @property
+    def connector_deaths(self) -> Path:
+        """Failures of connectors, each followed by a restart; a file of its own for its writer."""
+        return self.run_dir / "connector-restarts.json"
+
     def log_path(self, name: str) -> Path:
         return self.run_dir / "logs" / f"{name}.log"
 
@@ -181,6 +187,8 @@ class Supervisor:
     def _write_config(self, services: Iterable[Service]) -> None:
         supervision = self._settings.supervision
         logs = self.run_dir / "logs"
+        bounds = (str(supervision.max_restarts), str(supervision.restart_window_seconds))
+        connect = f"http://{self._settings.address('connect')}"
         parts = [
             f"[supervisord]\nlogfile={logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\n"
             f"logfile_backups=1\npidfile={self.run_dir / 'supervisord.pid'}\n"
@@ -189,13 +197,18 @@ class Supervisor:
             f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
-            "[eventlistener:restarts]\n"
-            f"command={_command(self._restarts_command())}\n"
-            "events=PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF\n"
-            f"environment={_environment({'PYTHONPATH': str(HOME)})}\n"
-            f"stderr_logfile={logs / 'restarts.log'}\nstderr_logfile_maxbytes=1MB\n"
-            # It only waits, and supervisord would give it ten seconds to end.
-            "stderr_logfile_backups=0\nstopsignal=KILL\n",
+            _listener(
+                "restarts",
+                "PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF",
+                ("walflow.stack.restarts", str(self.restarts_file), *bounds),
+                logs,
+            ),
+            _listener(
+                "connector-restarts",
+                "TICK_5",
+                ("walflow.stack.connector_restarts", connect, str(self.connector_deaths), *bounds),
+                logs,
+            ),
         ]
         for service in services:
             (self.run_dir / "logs").mkdir(parents=True, exist_ok=True)
@@ -222,6 +235,17 @@ class Supervisor:
 _COMMENT = re.compile(r"(\s)([;#])")
 """supervisord takes these for a comment even within quotes."""
 _LINE_BREAK = re.compile(r"[\r\n]")
+
+
+def _listener(name: str, events: str, module: tuple[str, ...], logs: Path) -> str:
+    return (
+        f"[eventlistener:{name}]\n"
+        f"command={_command((sys.executable, '-m', *module))}\nevents={events}\n"
+        f"environment={_environment({'PYTHONPATH': str(HOME)})}\n"
+        f"stderr_logfile={logs / name}.log\nstderr_logfile_maxbytes=1MB\n"
+        # It only waits, and supervisord would give it ten seconds to end.
+        "stderr_logfile_backups=0\nstdout_logfile=NONE\nstopsignal=KILL\n"
+    )
 
 
 def _command(words: Iterable[str]) -> str:
