@@ -41,6 +41,10 @@ class ConnectorState:
     def is_running(self) -> bool:
         return bool(self.tasks) and {self.connector, *self.tasks} == {"RUNNING"}
 
+    @property
+    def has_failed(self) -> bool:
+        return "FAILED" in (self.connector, *self.tasks)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -149,7 +153,7 @@ class ConnectApi:
             if answer.status_code == 404:
                 raise _NotRunning("its status is not known yet")
             state = _state(answer.json())
-            if "FAILED" in (state.connector, *state.tasks):
+            if state.has_failed:
                 raise WalflowError(
                     f"Connector {name} failed: {state.reason}. `walflow logs connect` tells more."
                 )

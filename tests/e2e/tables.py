@@ -4,9 +4,22 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 from cassandra.cluster import Session
+from cassandra.query import dict_factory
+
+from walflow.settings import Settings
+from walflow.stack.cassandra import cluster
 
 Rows = dict[str, dict[str, Any]]
+
+
+def sides_are_equal(settings: Settings) -> bool:
+    """Compares every row and column, over new connections: older ones may have met an outage."""
+    with psycopg2.connect(settings.postgres_dsn()) as source, cluster(settings) as connected:
+        target = connected.connect(settings.cassandra.keyspace)
+        target.row_factory = dict_factory
+        return target_rows(target) == source_rows(source)
 
 
 def source_rows(source: Any) -> Rows:

@@ -24,7 +24,12 @@ def _api() -> ConnectApi:
 def apply(
     file: Annotated[
         Path,
-        typer.Option("-f", "--file", help="A connector's JSON, as Connect's REST API takes it."),
+        typer.Option(
+            "-f",
+            "--file",
+            help="A connector's JSON, as Connect's REST API takes it.",
+            show_default="connect/connectors/users.json",
+        ),
     ] = USERS_CONNECTOR,
 ) -> None:
     """Validate a connector's JSON, create or update the connector, and wait until it runs."""

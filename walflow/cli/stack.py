@@ -10,15 +10,16 @@ from walflow import demo as demonstration
 from walflow import doctor as checks
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.starting import Starting
+from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import ExitCode, WalflowError
-from walflow.settings import load
+from walflow.settings import Settings, load
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
 from walflow.stack.status import service_states
 from walflow.stack.supervision import Supervisor
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; all without any.")
+    list[str] | None, typer.Argument(metavar="SERVICE", help="Services; all without any.")
 ]
 Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")]
 
@@ -49,9 +50,10 @@ def down(
 def status(output: Output = Format.TABLE) -> None:
     """Show each service: state, process, uptime, restarts, memory, address.
 
-    Exit code 0: every service is up and ready; 1: some are not.
+    Exit code 0: every service is up and ready and no connector has failed; 1: not so.
     """
-    states = service_states(load())
+    settings = load()
+    states = service_states(settings)
     if output is Format.JSON:
         data.print_json(json.dumps([state.as_dict() for state in states]))
     else:
@@ -62,8 +64,22 @@ def status(output: Output = Format.TABLE) -> None:
         for state in states:
             if state.reason:
                 messages.print(f"{state.name}: {state.reason}", style="yellow", markup=False)
-    if not all(state.is_ready for state in states):
+    failed = (
+        _failed_connectors(settings)
+        if any(s.name == "connect" and s.is_ready for s in states)
+        else []
+    )
+    for connector in failed:
+        messages.print(
+            f"connector {connector.name}: FAILED: {connector.reason}", style="red", markup=False
+        )
+    if failed or not all(state.is_ready for state in states):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _failed_connectors(settings: Settings) -> list[ConnectorState]:
+    states = ConnectApi(f"http://{settings.address('connect')}").states()
+    return [state for state in states if state.has_failed]
 
 
 def logs(

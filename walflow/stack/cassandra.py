@@ -4,6 +4,7 @@ import string
 
 from cassandra import DriverException
 from cassandra.cluster import Cluster, NoHostAvailable
+from cassandra.policies import ConstantReconnectionPolicy
 
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
@@ -66,6 +67,7 @@ def cluster(settings: Settings) -> Cluster:
         port=settings.ports.of("cassandra"),
         connect_timeout=5,
         compression=False,
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
     )
 
 

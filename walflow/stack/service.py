@@ -36,6 +36,8 @@ class Service:
     user: str | None = None
     """Operating-system user to run as; None for the user who runs walflow."""
     stop_signal: str = "TERM"
+    stop_seconds: int = 30
+    """How long it may take to end before it is killed."""
     url: str = ""
     """What a person opens or connects to."""
     prepare: Callable[[], None] = _nothing

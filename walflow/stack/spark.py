@@ -120,6 +120,9 @@ def stream(settings: Settings) -> Service:
         ),
         needs=("spark-worker", "kafka", "cassandra"),
         readiness=Readiness("takes records on every partition", check),
+        # Asked to end, Spark waits for the batch's tasks, which wait for records. Killing it is safe:
+        # what is not in the checkpoint is applied again, to the same effect.
+        stop_seconds=5,
         ports={"spark_ui": ui},
         environment=_environment(settings, heaps.spark_driver, "stream")
         | {

@@ -47,22 +47,26 @@ class ServiceState:
 def service_states(settings: Settings) -> list[ServiceState]:
     """The state of every service; readiness is asked of all at the same time."""
     supervisor = Supervisor(settings)
+    max_restarts = settings.supervision.max_restarts
     processes = supervisor.states()
     deaths = restarts.read(supervisor.restarts_file) if processes else {}
 
     def state_of(service: Service) -> ServiceState:
-        return _state(service, processes.get(service.name), len(deaths.get(service.name, [])))
+        died = len(deaths.get(service.name, []))
+        return _state(service, processes.get(service.name), died, max_restarts)
 
     known = list(services(settings).values())
     with ThreadPoolExecutor(max_workers=len(known)) as pool:
         return list(pool.map(state_of, known))
 
 
-def _state(service: Service, process: ProcessState | None, died: int) -> ServiceState:
+def _state(
+    service: Service, process: ProcessState | None, died: int, max_restarts: int
+) -> ServiceState:
     if process is None or not process.is_up:
         words = {"BACKOFF": "restarting", "EXITED": "restarting", "FATAL": "gave up"}
         state = words.get(process.state, "stopped") if process else "stopped"
-        if state == "stopped" and died:
+        if state == "stopped" and died > max_restarts:
             state = "gave up"
         reason = f"died {died} times: see `walflow logs {service.name}`" if died else ""
         return ServiceState(service.name, state, 0, 0, died, 0, service.url, reason)

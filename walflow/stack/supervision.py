@@ -219,7 +219,7 @@ class Supervisor:
                 # A death within this time is a failed start, which supervisord repeats at growing
                 # intervals: a killed broker needs that until its ZooKeeper session has ended.
                 "autostart=false\nautorestart=true\nstartsecs=5\nstartretries=6\n"
-                f"stopsignal={service.stop_signal}\nstopwaitsecs={STOP_SECONDS}\n"
+                f"stopsignal={service.stop_signal}\nstopwaitsecs={service.stop_seconds}\n"
                 f"stopasgroup={'true' if service.stop_signal == 'TERM' else 'false'}\n"
                 "killasgroup=true\nredirect_stderr=true\n"
                 f"stdout_logfile={self.log_path(service.name)}\n"
