@@ -34,15 +34,15 @@ def version() -> None:
 def main() -> None:
     """Entry point of the `walflow` script."""
     try:
-        app(standalone_mode=False)
+        # Outside standalone mode the code of a typer.Exit is the value returned.
+        outcome = app(standalone_mode=False)
+        sys.exit(outcome if isinstance(outcome, int) else ExitCode.OK)
     except WalflowError as error:
         messages.print(f"✘ {error.sentence}", style="red", highlight=False, markup=False)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         messages.print("Interrupted.", style="yellow")
         sys.exit(ExitCode.INTERRUPTED)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
     except Exception as error:
         if not _is_usage_error(error):
             raise
