@@ -66,7 +66,9 @@ def _ingest(settings: Settings, users: int, table: UsersTable, show: _Steps) -> 
         f"{run.fetched} users fetched: {run.inserted} inserted, {run.updated} updated,"
         f" {run.unchanged} unchanged, {run.set_aside} set aside"
     )
-    show.seen(f"{table.source_count()} users in PostgreSQL")
+    show.seen(
+        f"{table.source_count()} users in PostgreSQL, those of earlier and scheduled runs included"
+    )
     seconds = _until("all users of PostgreSQL are in Cassandra", lambda: _counts_agree(table))
     show.seen(f"{table.target_count()} users in Cassandra, {seconds * 1000:.0f} ms later")
 
