@@ -21,7 +21,7 @@ from cassandra.cluster import Session
 from walflow.settings import HOME, load
 from walflow.stack.cassandra import cluster
 
-WATCHERS = 4
+WATCHERS = 8
 GIVE_UP_SECONDS = 90
 RESULTS = HOME / "bench" / "results"
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=500, help="commits a second")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--sample", type=int, default=10, help="watch every n-th row")
+    parser.add_argument("--sample", type=int, default=50, help="watch every n-th row")
     asked = parser.parse_args()
     settings = load()
     committed: queue.Queue[tuple[UUID, float] | None] = queue.Queue(maxsize=10_000)
