@@ -87,11 +87,11 @@ def test_the_whole_configuration_reads_as_the_services_are(tmp_path: Path) -> No
     options = ServerOptions()
     config = run / "config" / "supervisord.conf"
     options.realize(["-c", str(config)])
-    listener, broker = sorted(
-        (g.process_configs[0] for g in options.process_group_configs),
-        key=lambda p: p.name != "restarts",
-    )
-    assert broker.name == "broker"
+    configs = {
+        g.process_configs[0].name: g.process_configs[0] for g in options.process_group_configs
+    }
+    assert set(configs) == {"broker", "restarts", "connector-restarts"}
+    broker, listener = configs["broker"], configs["restarts"]
     assert tuple(shlex.split(broker.command)) == service.command
     assert broker.environment == {**service.environment, MARK: str(run)}
     assert not broker.autostart
