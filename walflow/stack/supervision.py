@@ -179,11 +179,6 @@ class Supervisor:
                 rpc.removeProcessGroup(name)
                 rpc.addProcessGroup(name)
 
-    def _restarts_command(self) -> tuple[str, ...]:
-        supervision = self._settings.supervision
-        limits = str(supervision.max_restarts), str(supervision.restart_window_seconds)
-        return sys.executable, "-m", "walflow.stack.restarts", str(self.restarts_file), *limits
-
     def _write_config(self, services: Iterable[Service]) -> None:
         supervision = self._settings.supervision
         logs = self.run_dir / "logs"
