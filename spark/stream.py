@@ -1,43 +1,38 @@
 """spark-submit's entry: Debezium's topics, applied to Cassandra."""
 
 import os
+import re
 import sys
+import time
+from uuid import UUID
 
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import array, col, explode, lit, when
-from pyspark.sql.streaming import DataStreamWriter
+from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
-from change_stream.config import StreamConfig
+from change_stream.config import StreamConfig, stream_config
+from change_stream.connections import cassandra_session
+from change_stream.deadletters import Halted
+from change_stream.restart_requests import RestartRequests
 from change_stream.task import INPUT_COLUMNS, apply_changes
 from walflow.errors import WalflowError
 from walflow.settings import Settings, load
+from walflow.stack.restarts import too_often
+from walflow.stack.service import HALTED
 
 MICRO_BATCH_RECORDS = 2000
 """Records in one Arrow batch where a batch is full of records anyway."""
+PAUSE_SECONDS = 1.0
+POLL_SECONDS = 1
+RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
+"""The last line of a Python traceback within Spark's message."""
 
 
-def stream_config(settings: Settings) -> StreamConfig:
-    """Bounds from pipeline.toml; addresses from the environment, since they differ by mode."""
-    stream = settings.stream
-    return StreamConfig(
-        bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
-        registry_url=os.environ["SCHEMA_REGISTRY_URL"],
-        cassandra_hosts=tuple(os.environ["CASSANDRA_HOSTS"].split(",")),
-        cassandra_port=int(os.environ["CASSANDRA_PORT"]),
-        keyspace=settings.cassandra.keyspace,
-        consistency=settings.cassandra.consistency,
-        topic_prefix=settings.topics.prefix,
-        dead_letters=settings.topics.dead_letters,
-        group_rows=stream.group_rows,
-        group_bytes=stream.group_kilobytes * 1024,
-        groups_in_flight=stream.groups_in_flight,
-        pending_rows=stream.pending_rows,
-        retry_seconds=stream.write_retry_seconds,
-    )
-
-
-def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
-    """Run the stream until it fails or is stopped."""
+def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> StreamingQuery:
+    """Start the query where its checkpoint says."""
     prefix = config.topic_prefix.replace(".", "\\.")
     reader = (
         spark.readStream.format("kafka")
@@ -62,7 +57,7 @@ def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> None
         .outputMode("update")
         .option("checkpointLocation", os.environ["CHECKPOINT_LOCATION"])
     )
-    _triggered(writer, settings).start().awaitTermination()
+    return _triggered(writer, settings).start()
 
 
 def _pushed(records: DataFrame) -> DataFrame:
@@ -82,14 +77,70 @@ def _triggered(writer: DataStreamWriter, settings: Settings) -> DataStreamWriter
     return writer.trigger(realTime=f"{settings.stream.batch_seconds} seconds")
 
 
+def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
+    """Run the stream: start the query again where that is asked for and, within bounds, if it fails.
+
+    A query is started in about a second, the whole application in twenty; and a database that is
+    away for longer than `write_retry_seconds` must not use up the restarts of the service.
+
+    Raises:
+        StreamingQueryException: it failed too often.
+    """
+    failures: list[float] = []
+    supervision = settings.supervision
+    requests = RestartRequests(cassandra_session(config))
+    while True:
+        try:
+            request = requests.newest()
+            _run_until_asked(start(spark, settings, config), requests, request)
+        except StreamingQueryException as error:
+            failures.append(time.time())
+            print(f"The query failed: {_cause(error)}", file=sys.stderr, flush=True)
+            if _ends_the_stream(error) or too_often(
+                failures, time.time(), supervision.max_restarts, supervision.restart_window_seconds
+            ):
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+def _run_until_asked(query: StreamingQuery, requests: RestartRequests, before: UUID | None) -> None:
+    while not query.awaitTermination(POLL_SECONDS):
+        try:
+            asked = requests.newest() != before
+        except (DriverException, NoHostAvailable):
+            continue  # Cassandra is away: the tasks wait for it, and so does a request
+        if asked:
+            query.stop()
+            return
+
+
+def _ends_the_stream(error: StreamingQueryException) -> bool:
+    """Whether it would fail again at the same record, by setting or for want of what Kafka deleted."""
+    return _is_halt(error) or "FAIL_ON_DATA_LOSS" in str(error)
+
+
+def _is_halt(error: StreamingQueryException) -> bool:
+    return f"{Halted.__module__}.{Halted.__name__}: " in str(error)
+
+
+def _cause(error: StreamingQueryException) -> str:
+    """The innermost Python exception of a failed task, or else Spark's first line."""
+    raised = RAISED.findall(str(error))
+    return str(raised[-1]) if raised else str(error).partition("\n")[0]
+
+
 def main() -> int:
     try:
         settings = load()
         spark = SparkSession.builder.getOrCreate()
-        start(spark, settings, stream_config(settings))
+        run(spark, settings, stream_config(settings, os.environ))
     except WalflowError as error:
         print(error.sentence, file=sys.stderr)
         return error.exit_code
+    except StreamingQueryException as error:
+        if not _is_halt(error):
+            raise
+        return HALTED
     return 0
 
 

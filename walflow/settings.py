@@ -115,6 +115,26 @@ class Cassandra(Section):
     consistency: Literal["LOCAL_ONE", "ONE", "LOCAL_QUORUM", "QUORUM", "ALL"]
 
 
+class TableSettings(Section):
+    """What differs from the default for one table; columns by their names in PostgreSQL."""
+
+    target: Annotated[str, Field(pattern=r"^([^.]+\.)?[^.]*$")] = ""
+    """`keyspace.table` or `table` in Cassandra."""
+    partition_key: tuple[str, ...] = ()
+    clustering_key: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Only these; empty: all."""
+    exclude: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+    timestamps: Literal["millis", "micros"] = "millis"
+    """millis: CQL timestamp. micros: bigint, microseconds since 1970, which loses nothing."""
+    mask: dict[str, Annotated[str, Field(pattern=r"^(hash|redact|truncate:[1-9]\d*)$")]] = {}
+
+
+class Masking(Section):
+    key: Annotated[str, Field(min_length=1)]
+
+
 class Stream(Section):
     trigger: Literal["real-time", "micro-batch"]
     batch_seconds: Annotated[int, Field(ge=5)]
@@ -125,6 +145,7 @@ class Stream(Section):
     groups_in_flight: Positive
     pending_rows: Positive
     write_retry_seconds: Positive
+    dead_letter_policy: Literal["topic", "halt"]
 
 
 class Settings(BaseSettings):
@@ -146,7 +167,10 @@ class Settings(BaseSettings):
     ingest: Ingest
     topics: Topics
     cassandra: Cassandra
+    masking: Masking
     stream: Stream
+    tables: dict[Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")], TableSettings] = {}
+    """`schema.table` in PostgreSQL → what differs from the default."""
 
     @classmethod
     def settings_customise_sources(

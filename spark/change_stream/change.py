@@ -28,13 +28,21 @@ class Change:
     op: Op
     schema: str
     table: str
+    before: Row | None
+    """Whole under REPLICA IDENTITY FULL; otherwise none, or for a delete only the key's columns."""
     after: Row | None
+    lsn: int
+    """Where the change was written in the WAL: no order of commits (docs/exactness.md)."""
     source_us: int
     """Commit time in PostgreSQL, microseconds since the epoch."""
 
     @property
     def writes_row(self) -> bool:
         return self.op in (Op.CREATE, Op.UPDATE, Op.READ)
+
+    @property
+    def is_of_row(self) -> bool:
+        return self.writes_row or self.op is Op.DELETE
 
 
 def read_envelope(datum: Any) -> Change:
@@ -50,7 +58,9 @@ def read_envelope(datum: Any) -> Change:
             op=op,
             schema=source["schema"],
             table=source["table"],
+            before=datum.get("before"),
             after=datum.get("after"),
+            lsn=source.get("lsn") or 0,
             source_us=source.get("ts_us") or source["ts_ms"] * 1000,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -17,9 +17,12 @@ from cassandra.query import BoundStatement
 
 from change_stream.config import StreamConfig
 from change_stream.generations import Generations
+from change_stream.interpreter import Interpreter
+from change_stream.restart_requests import RestartRequests
 from change_stream.schemas import SchemaRegistry
 from change_stream.statements import Statements
 from change_stream.targets import Targets
+from change_stream.truncation import Truncations
 
 REQUEST_SECONDS = 10.0
 
@@ -27,26 +30,36 @@ REQUEST_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class Connections:
     session: Session
-    registry: SchemaRegistry
-    targets: Targets
-    statements: Statements
     generations: Generations
+    interpreter: Interpreter
+    statements: Statements
+    truncations: Truncations
 
 
 @cache
 def connections(config: StreamConfig) -> Connections:
     """The connections of this process: Spark reuses its Python workers for task after task."""
-    session = _session(config)
-    return Connections(
-        session,
+    session = cassandra_session(config)
+    generations = Generations(session, config.bootstrap_servers)
+    interpreter = Interpreter(
         SchemaRegistry(config.registry_url, config.retry_seconds),
-        Targets(session, config.keyspace),
-        Statements(session),
-        Generations(session, config.bootstrap_servers),
+        Targets(session, config.rules),
+        generations,
     )
+    statements = Statements(session)
+    truncations = Truncations(
+        session,
+        config.bootstrap_servers,
+        config.rules,
+        generations,
+        interpreter,
+        statements.bind,
+        RestartRequests(session),
+    )
+    return Connections(session, generations, interpreter, statements, truncations)
 
 
-def _session(config: StreamConfig) -> Session:
+def cassandra_session(config: StreamConfig) -> Session:
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
         # The writer retries by itself, for longer than a driver's policy would.

@@ -49,9 +49,9 @@ class Statements:
 
     def _prepare(self, target: Target) -> _Prepared:
         table = qualified(target)
-        names = [maybe_escape_name(c.name) for c in target.columns]
+        names = [maybe_escape_name(cell.column.name) for cell in target.cells]
         marks = ", ".join("?" for _ in names)
-        key = " AND ".join(f"{maybe_escape_name(c.name)} = ?" for c in target.key)
+        key = " AND ".join(f"{maybe_escape_name(cell.column.name)} = ?" for cell in target.key)
         prepare: Callable[[str], PreparedStatement] = self._session.prepare
         prepared = _Prepared(
             insert=prepare(

@@ -9,19 +9,25 @@ from cassandra.metadata import TableMetadata, maybe_escape_name
 
 from change_stream.change import Change
 from change_stream.columns import Column, Unmappable, columns_of, row_schema
-from change_stream.mutation import Target
+from change_stream.mutation import Cell, Target
+from change_stream.retyping import masked, retyped
+from walflow.tables import RuleConflict, TableRules
 
 
 class Targets:
     """The target of each (key schema, value schema) pair, found once and kept."""
 
-    def __init__(self, session: Session, keyspace: str) -> None:
+    def __init__(self, session: Session, rules: TableRules) -> None:
         self._session = session
-        self._keyspace = keyspace
+        self._rules = rules
         self._known: dict[tuple[str, int, int], Target] = {}
 
     def known(self, topic: str, key_schema_id: int, value_schema_id: int) -> Target | None:
         return self._known.get((topic, key_schema_id, value_schema_id))
+
+    def of_topic(self, topic: str) -> Target | None:
+        """Some target of the topic that this process has met."""
+        return next((target for key, target in self._known.items() if key[0] == topic), None)
 
     def find(
         self,
@@ -36,34 +42,82 @@ class Targets:
             key_schema, value_schema: schema id and Avro schema, the latter that of the envelope.
 
         Raises:
-            Unmappable: a column's type has no CQL counterpart, or Cassandra refuses the table.
+            Unmappable: a column's type has no CQL counterpart or not the one that the table has, the
+                table's rule does not fit it, or Cassandra refuses the table.
         """
-        columns = columns_of(row_schema(value_schema[1]))
-        key = columns_of(key_schema[1])
-        target = Target(self._keyspace, table_name(change.schema, change.table), key, columns)
         try:
+            target = self._target(change, key_schema[1], value_schema[1])
             self._create(target)
-            self._widen(target)
+            target = self._fitted(target)
         except InvalidRequest as error:
-            raise Unmappable(f"{target.keyspace}.{target.table}: {error}") from error
+            raise Unmappable(f"{change.schema}.{change.table}: {error}") from error
+        except RuleConflict as error:
+            raise Unmappable(str(error)) from error
         self._known[(topic, key_schema[0], value_schema[0])] = target
         return target
+
+    def _target(
+        self, change: Change, key_schema: Mapping[str, Any], envelope: Mapping[str, Any]
+    ) -> Target:
+        rule = self._rules.rule(change.schema, change.table)
+        columns = {column.name: column for column in columns_of(row_schema(envelope))}
+        source_key = [column.name for column in columns_of(key_schema)]
+        cells = {
+            named.source: Cell(named.source, masked(columns[named.source], named))
+            for named in rule.columns(columns, source_key)
+        }
+        partition, clustering = rule.primary_key(source_key)
+        return Target(
+            rule.keyspace,
+            rule.table,
+            tuple(cells[name] for name in partition),
+            tuple(cells[name] for name in clustering),
+            tuple(cells.values()),
+            frozenset(source_key),
+        )
 
     def _create(self, target: Target) -> None:
         if self._metadata(target) is not None:
             return
-        columns = ", ".join(f"{maybe_escape_name(c.name)} {c.cql_type}" for c in target.columns)
-        key = ", ".join(maybe_escape_name(c.name) for c in target.key)
+        columns = ", ".join(f"{_name(cell)} {cell.column.cql_type}" for cell in target.cells)
+        partition = ", ".join(_name(cell) for cell in target.partition_key)
+        clustering = "".join(f", {_name(cell)}" for cell in target.clustering_key)
         self._session.execute(
-            f"CREATE TABLE IF NOT EXISTS {qualified(target)} ({columns}, PRIMARY KEY ({key}))"
+            f"CREATE TABLE IF NOT EXISTS {qualified(target)}"
+            f" ({columns}, PRIMARY KEY (({partition}){clustering}))"
         )
 
-    def _widen(self, target: Target) -> None:
+    def _fitted(self, target: Target) -> Target:
+        """The target with the types that its table has; adds the columns that it lacks."""
         table = self._metadata(target)
-        present = set(table.columns) if table is not None else set()
-        for column in target.columns:
-            if column.name not in present:
-                self._add(target, column)
+        if table is None:
+            raise Unmappable(f"{qualified(target)} is not known to Cassandra's driver yet")
+        for names, cells, what in (
+            ([c.name for c in table.partition_key], target.partition_key, "partition key"),
+            ([c.name for c in table.clustering_key], target.clustering_key, "clustering key"),
+        ):
+            if names != [cell.column.name for cell in cells]:
+                wanted = ", ".join(cell.column.name for cell in cells) or "none"
+                raise Unmappable(
+                    f"the {what} of {qualified(target)} is {', '.join(names) or 'none'}, and it should"
+                    f" be {wanted}: drop the table and take a snapshot, or set another target"
+                )
+        fitted = {cell.source: self._fitted_cell(target, table, cell) for cell in target.cells}
+        return Target(
+            target.keyspace,
+            target.table,
+            tuple(fitted[cell.source] for cell in target.partition_key),
+            tuple(fitted[cell.source] for cell in target.clustering_key),
+            tuple(fitted.values()),
+            target.source_key,
+        )
+
+    def _fitted_cell(self, target: Target, table: TableMetadata, cell: Cell) -> Cell:
+        present = table.columns.get(cell.column.name)
+        if present is None:
+            self._add(target, cell.column)
+            return cell
+        return Cell(cell.source, retyped(cell.column, present.cql_type))
 
     def _add(self, target: Target, column: Column) -> None:
         name = maybe_escape_name(column.name)
@@ -79,9 +133,8 @@ class Targets:
         return keyspace.tables.get(target.table) if keyspace is not None else None
 
 
-def table_name(schema: str, table: str) -> str:
-    """Name of the Cassandra table: that of the PostgreSQL table, after its schema unless public."""
-    return table if schema == "public" else f"{schema}_{table}"
+def _name(cell: Cell) -> str:
+    return str(maybe_escape_name(cell.column.name))
 
 
 def qualified(target: Target) -> str:

@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 from pyspark import TaskContext
 
-from change_stream.change import Op, read_envelope
+from change_stream.change import Change, Op
 from change_stream.columns import Unmappable
 from change_stream.config import StreamConfig
 from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
-from change_stream.mutation import Mutation, mutation_of
 from change_stream.progress import Progress
-from change_stream.record import Record, Undecodable, schema_id
-from change_stream.stamps import stamp
+from change_stream.record import Record, Undecodable
 from change_stream.writer import GroupCommitWriter
 
 INPUT_COLUMNS = (
@@ -26,6 +24,9 @@ INPUT_COLUMNS = (
     "headers",
 )
 """Spark SQL over its Kafka source, in the order of `Record`'s fields."""
+
+QUERY_RUN = "spark.jobGroup.id"
+"""Spark's local property that holds the id of a streaming query's present run."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -42,9 +43,15 @@ def apply_changes(config: StreamConfig) -> Callable[[Batches], Batches]:
 
 class _Task:
     def __init__(self, config: StreamConfig) -> None:
+        self._context = TaskContext.get() or TaskContext()
         self._connected: Connections = connections(config)
         self._connected.generations.refresh()
-        self._dead_letters = DeadLetters(config.bootstrap_servers, config.dead_letters)
+        self._dead_letters = DeadLetters(
+            config.bootstrap_servers,
+            config.dead_letters,
+            config.dead_letter_policy,
+            self._connected.generations.of,
+        )
         self._progress = Progress(self._connected.session)
         self._writer = GroupCommitWriter(
             self._connected.session,
@@ -60,8 +67,7 @@ class _Task:
 
     def run(self, batches: Batches) -> None:
         """Apply everything; returns only when all of it is acknowledged or a stored dead letter."""
-        context = TaskContext.get()
-        self._progress.started(context.partitionId() if context is not None else 0)
+        self._progress.started(self._context.partitionId())
         for batch in batches:
             for record in records(batch):
                 self._apply(record)
@@ -70,33 +76,36 @@ class _Task:
         self._progress.report()
 
     def _apply(self, record: Record) -> None:
-        if record.value is None:
-            return  # the tombstone behind a delete is for Kafka's log compaction
+        connected = self._connected
         try:
-            mutation = self._mutation(record, record.value)
-            if mutation is not None:
-                self._writer.write(record, self._connected.statements.bind(mutation))
+            found = connected.interpreter.change(record)
+            if found is None:
+                return
+            if found[1].op is Op.TRUNCATE:
+                self._truncate(record, found[1])
+                return
+            interpreted = connected.interpreter.interpret(record, *found)
+            for mutation in interpreted.mutations:
+                self._writer.write(record, connected.statements.bind(mutation))
         except (Undecodable, Unmappable) as reason:
             self._dead_letters.put(record, str(reason))
+        else:
+            if interpreted.unknown:
+                self._dead_letters.put(record, _incomplete(found[1], interpreted.unknown))
 
-    def _mutation(self, record: Record, value: bytes) -> Mutation | None:
-        registry, targets = self._connected.registry, self._connected.targets
-        value_id, datum = registry.decode(value)
-        change = read_envelope(datum)
-        if change.op is Op.MESSAGE:
-            return None  # pg_logical_emit_message belongs to no table
-        if record.key is None:
-            raise Undecodable(f"op={change.op} of {change.schema}.{change.table} has no key")
-        key_id = schema_id(record.key)
-        target = targets.known(record.topic, key_id, value_id) or targets.find(
-            record.topic,
-            change,
-            (key_id, registry.schema(key_id)),
-            (value_id, registry.schema(value_id)),
-        )
-        key = registry.decode(record.key)[1] if change.op is Op.DELETE else {}
-        generations = self._connected.generations.of(record.topic)
-        return mutation_of(change, key, target, stamp(generations, record.partition, record.offset))
+    def _truncate(self, record: Record, change: Change) -> None:
+        self._writer.drain()
+        run = self._context.getLocalProperty(QUERY_RUN) or ""
+        self._connected.truncations.apply(record, change, run)
+
+
+def _incomplete(change: Change, unknown: tuple[str, ...]) -> str:
+    table = f"{change.schema}.{change.table}"
+    return (
+        f"the row was written without {', '.join(unknown)}: PostgreSQL does not log an unchanged"
+        f" TOASTed value with a changed primary key. Mend the row by: walflow repair {table}."
+        f" Prevent it by: ALTER TABLE {table} REPLICA IDENTITY FULL"
+    )
 
 
 def records(batch: pa.RecordBatch) -> Iterator[Record]:

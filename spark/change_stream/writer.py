@@ -204,8 +204,8 @@ class GroupCommitWriter:
         if len(group.items) == 1:
             try:
                 self._refused(group.items[0].record, f"Cassandra refuses it: {error}")
-            except Exception as failure:  # the dead letter could not be stored
-                self._fail(failure, group)
+            except Exception as failure:  # the dead letter could not be stored, or is to halt all
+                self._abort(failure)
             else:
                 self._finish(group)
             return
@@ -216,10 +216,15 @@ class GroupCommitWriter:
 
     def _fail(self, error: Exception, group: _Group) -> None:
         place = group.items[0].record.place
-        with self._changed:
-            self._in_flight -= 1
-            self._failure = WriteFailed(
+        self._abort(
+            WriteFailed(
                 f"{place}: Cassandra could not take the write after {group.attempts} tries"
                 f" in {time.monotonic() - group.started:.0f} s: {error}"
             )
+        )
+
+    def _abort(self, failure: Exception) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            self._failure = failure
             self._changed.notify_all()

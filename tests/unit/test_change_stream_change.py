@@ -7,14 +7,14 @@ import pytest
 from change_stream.change import Change, Op, read_envelope
 from change_stream.record import Undecodable
 
-SOURCE = {"schema": "public", "table": "users", "ts_ms": 1_700_000_000_123}
+SOURCE = {"schema": "public", "table": "users", "ts_ms": 1_700_000_000_123, "lsn": 4711}
 
 
 @pytest.mark.parametrize("op", ["c", "u", "r"])
 def test_an_operation_that_writes_a_row_carries_its_after_image(op: str) -> None:
     change = read_envelope({"op": op, "before": None, "after": {"id": 1}, "source": SOURCE})
 
-    assert change == Change(Op(op), "public", "users", {"id": 1}, 1_700_000_000_123_000)
+    assert change == Change(Op(op), "public", "users", None, {"id": 1}, 4711, 1_700_000_000_123_000)
     assert change.writes_row
 
 

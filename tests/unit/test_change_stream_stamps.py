@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from change_stream.stamps import Generation, NoGeneration, next_generation, stamp
+from change_stream.stamps import Generation, NoGeneration, next_generation, raised_generation, stamp
 
 TOPIC = UUID(int=1)
 ANOTHER_TOPIC = UUID(int=2)
@@ -127,3 +127,32 @@ def test_a_record_older_than_every_known_generation_is_refused() -> None:
 def test_a_record_of_an_unregistered_topic_is_refused() -> None:
     with pytest.raises(NoGeneration):
         stamp((), 0, 0)
+
+
+@given(CLOCKS, st.lists(st.tuples(CLOCKS, ENDS), min_size=1, max_size=4), st.data())
+def test_stamps_rise_with_the_offset_wherever_raised_generations_begin(
+    now_us: int, raised: list[tuple[int, list[int]]], data: st.DataObject
+) -> None:
+    """A TRUNCATE that is met late begins its generation below that of another."""
+    generations = [first(2, now_us)]
+    for at_least_us, starts in raised:
+        boundaries = dict(enumerate(starts[:2]))
+        generations.append(raised_generation(generations[-1], boundaries, 2**41, at_least_us))
+    one, other = data.draw(OFFSETS), data.draw(OFFSETS)
+
+    risen = stamp(tuple(generations), 0, one) < stamp(tuple(generations), 0, other)
+
+    assert risen == (one < other)
+
+
+@given(CLOCKS, CLOCKS, OFFSETS, OFFSETS)
+def test_a_raised_generation_exceeds_every_earlier_stamp_and_the_time_asked_for(
+    now_us: int, at_least_us: int, boundary: int, offset: int
+) -> None:
+    before = first(1, now_us)
+    highest = max(offset, boundary)
+
+    new = raised_generation(before, {0: boundary}, highest, at_least_us)
+
+    assert new.epoch_us > stamp((before,), 0, highest)
+    assert new.epoch_us >= at_least_us

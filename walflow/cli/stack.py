@@ -1,4 +1,4 @@
-"""up, down, status, logs, doctor, demo."""
+"""up, down, restart, status, logs, doctor, demo."""
 
 import json
 import os
@@ -45,6 +45,21 @@ def down(
     if wipe:
         lifecycle.wipe(settings)
         messages.print(f"Deleted the data in {settings.run_dir}.")
+
+
+def restart(
+    names: Annotated[list[str], typer.Argument(metavar="SERVICE...", help="Services.")],
+) -> None:
+    """Stop the named services and start them again; settings that were changed take effect."""
+    settings = load()
+    known = services(settings)
+    supervisor = Supervisor(settings)
+    with_needs(known, names)
+    for name in reversed([n for n in known if n in names and supervisor.is_running()]):
+        messages.print(f"stopping {name}")
+        supervisor.stop(name)
+    with Starting(messages) as starting:
+        lifecycle.up(settings, with_needs(known, names), starting.events)
 
 
 def status(output: Output = Format.TABLE) -> None:

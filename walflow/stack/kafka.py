@@ -4,12 +4,21 @@ import contextlib
 
 import kafka
 import kafka.errors
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.jvm import class_path, java
 from walflow.stack.service import NotReady, Readiness, Service
+
+DEAD_LETTERS = {
+    # With the segment's day, a letter is kept for 8 days at the most: less than the 10 for which
+    # Cassandra remembers deletes (docs/exactness.md).
+    "retention.ms": str(7 * 86_400_000),
+    "segment.ms": str(86_400_000),
+    # A letter is a record of any topic and a few headers more.
+    "max.message.bytes": str(64 * 2**20),
+}
 
 
 def broker(settings: Settings) -> Service:
@@ -75,6 +84,11 @@ def create_topics(settings: Settings) -> None:
                 # A broker that has just started may not list what it has.
                 with contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
                     admin.create_topics([topic])
+        letters = settings.topics.dead_letters
+        resource = ConfigResource(ConfigResourceType.TOPIC, letters, DEAD_LETTERS)
+        outcome = admin.alter_configs([resource])["topic"][letters]
+        if outcome != "OK":
+            raise NotReady(f"topic {letters} cannot be configured yet: {outcome}")
     except kafka.errors.KafkaError as error:
         raise NotReady(f"topics cannot be made yet: {error}") from error
     finally:

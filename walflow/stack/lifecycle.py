@@ -137,7 +137,9 @@ def _await_ready(start: _Start, service: Service, began: float) -> None:
         state = start.supervisor.states().get(service.name)
         if state is not None and state.pid:
             pids.add(state.pid)
-        gone = state is not None and state.state in ("FATAL", "STOPPED", "UNKNOWN")
+        gone = state is not None and (
+            state.state in ("FATAL", "STOPPED", "UNKNOWN") or state.is_halted
+        )
         if gone or len(pids) > MAX_STARTS:
             raise WalflowError(
                 f"{service.name} died while it was starting. The end of"

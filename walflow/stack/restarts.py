@@ -44,6 +44,9 @@ def main() -> None:
     while True:
         headers, payload = childutils.listener.wait()
         event, _ = childutils.eventdata(payload + "\n")
+        if event.get("expected") == "1":  # it has halted by itself (service.HALTED): no death
+            childutils.listener.ok()
+            continue
         name, now = event["processname"], time.time()
         deaths = note(file, name, now)
         # A failed start (BACKOFF) is bounded by supervisord itself.

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+HALTED = 79
+"""Exit code of a service that would stop at the same place again: it is not restarted by itself."""
+
 
 class NotReady(Exception):
     """The condition does not hold yet; the message says what is missing."""

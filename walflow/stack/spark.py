@@ -1,5 +1,6 @@
 """Spark master and worker, and the stream submitted to them."""
 
+import os
 import sys
 from datetime import UTC
 from pathlib import Path
@@ -9,7 +10,7 @@ from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
 from walflow.install.prerequisites import java_home
-from walflow.settings import HOME, Settings
+from walflow.settings import ENV_PREFIX, HOME, Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.http import get_json
 from walflow.stack.jvm import LIGHT, class_archive, class_path
@@ -19,6 +20,8 @@ from walflow.stack.service import NotReady, Readiness, Service
 SPARK_HOME = Path(pyspark.__file__).parent
 _LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.properties'}"
 SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
+READ_BY_STREAM = ("cassandra", "masking", "stream", "supervision", "tables", "topics")
+"""Sections of pipeline.toml."""
 
 
 def master(settings: Settings) -> Service:
@@ -127,15 +130,32 @@ def stream(settings: Settings) -> Service:
         environment=_environment(settings, heaps.spark_driver, "stream")
         | {
             "PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
-            "KAFKA_BOOTSTRAP_SERVERS": settings.address("kafka"),
-            "SCHEMA_REGISTRY_URL": f"http://{settings.address('registry')}{CONFLUENT_API}",
-            "CASSANDRA_HOSTS": "127.0.0.1",
-            "CASSANDRA_PORT": str(settings.ports.of("cassandra")),
+            **addresses(settings),
+            **_overrides(),
             "CHECKPOINT_LOCATION": f"file://{checkpoint}",
         },
         url=f"http://127.0.0.1:{ui}",
         prepare=prepare,
     )
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where the stream finds its servers, as environment variables."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.address("kafka"),
+        "SCHEMA_REGISTRY_URL": f"http://{settings.address('registry')}{CONFLUENT_API}",
+        "CASSANDRA_HOSTS": "127.0.0.1",
+        "CASSANDRA_PORT": str(settings.ports.of("cassandra")),
+    }
+
+
+def _overrides() -> dict[str, str]:
+    """This command's overrides of pipeline.toml that the stream is to read.
+
+    Of the environment it would only see what supervisord was once started with.
+    """
+    names = tuple(f"{ENV_PREFIX}{section.upper()}__" for section in READ_BY_STREAM)
+    return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
 
 def _application_start(applications_url: str) -> int:

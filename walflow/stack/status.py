@@ -18,7 +18,7 @@ from walflow.stack.supervision import ProcessState, Supervisor
 class ServiceState:
     name: str
     state: str
-    """ready, starting, restarting, gave up, or stopped."""
+    """ready, starting, restarting, halted, gave up, or stopped."""
     pid: int
     up_seconds: float
     restarts: int
@@ -69,6 +69,8 @@ def _state(
         if state == "stopped" and died > max_restarts:
             state = "gave up"
         reason = f"died {died} times: see `walflow logs {service.name}`" if died else ""
+        if process is not None and process.is_halted:
+            state, reason = "halted", f"it is not restarted: see `walflow logs {service.name} -n 1`"
         return ServiceState(service.name, state, 0, 0, died, 0, service.url, reason)
     try:
         service.readiness.check()

@@ -20,7 +20,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from walflow.errors import WalflowError
 from walflow.settings import HOME, Settings
-from walflow.stack.service import Service
+from walflow.stack.service import HALTED, Service
 
 MARK = "WALFLOW_STACK"
 """Environment variable that every process of a stack inherits; its value is the run directory."""
@@ -38,10 +38,17 @@ class ProcessState:
     pid: int
     started: float
     """Seconds since the epoch; 0 if never."""
+    exit_code: int = 0
+    """Of its last run, where that has ended."""
 
     @property
     def is_up(self) -> bool:
         return self.state in ("STARTING", "RUNNING")
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether it ended by itself and stays so until it is started again."""
+        return self.state == "EXITED" and self.exit_code == HALTED
 
 
 class Supervisor:
@@ -104,7 +111,10 @@ class Supervisor:
         except UNREACHABLE:
             return {}
         return {
-            i["name"]: ProcessState(i["name"], i["statename"], i["pid"], i["start"]) for i in infos
+            i["name"]: ProcessState(
+                i["name"], i["statename"], i["pid"], i["start"], i["exitstatus"]
+            )
+            for i in infos
         }
 
     def shut_down(self) -> None:
@@ -213,7 +223,8 @@ class Supervisor:
                 f"environment={_environment(service.environment)}\n{user}"
                 # A death within this time is a failed start, which supervisord repeats at growing
                 # intervals: a killed broker needs that until its ZooKeeper session has ended.
-                "autostart=false\nautorestart=true\nstartsecs=5\nstartretries=6\n"
+                "autostart=false\nautorestart=unexpected\nstartsecs=5\nstartretries=6\n"
+                f"exitcodes={HALTED}\n"
                 f"stopsignal={service.stop_signal}\nstopwaitsecs={service.stop_seconds}\n"
                 f"stopasgroup={'true' if service.stop_signal == 'TERM' else 'false'}\n"
                 "killasgroup=true\nredirect_stderr=true\n"

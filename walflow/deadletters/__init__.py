@@ -1,0 +1,1 @@
+"""What the operator sees of dead letters and does with them."""
