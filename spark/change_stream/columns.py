@@ -1,12 +1,15 @@
 """PostgreSQL columns as Debezium describes them in Avro, and the CQL types that hold them."""
 
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from hashlib import md5
 from typing import Any
 from uuid import UUID
+
+from change_stream import geometry, instants
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Debezium's placeholder for a TOASTed value that an UPDATE did not touch."""
@@ -46,14 +49,19 @@ _PLACEHOLDERS: Mapping[type, tuple[Any, ...]] = {
 }
 
 
-def columns_of(record_schema: Mapping[str, Any]) -> tuple[Column, ...]:
+def columns_of(record_schema: Mapping[str, Any], micros: bool = False) -> tuple[Column, ...]:
     """The columns of an Avro record schema (a key, or the row in an envelope), in its order.
+
+    docs/types.md has the CQL type of each PostgreSQL type, and what is lost.
+
+    Args:
+        micros: timestamps become bigint, microseconds since 1970, in place of CQL's timestamp.
 
     Raises:
         Unmappable: a field's type has no CQL counterpart here.
     """
     return tuple(
-        Column(field["name"], *_mapping(field["type"], field["name"]))
+        Column(field["name"], *_mapping(field["type"], field["name"], micros))
         for field in record_schema["fields"]
     )
 
@@ -76,24 +84,28 @@ def _not_null(avro: Any) -> Any:
     return avro
 
 
-def _mapping(avro: Any, name: str) -> tuple[str, Convert]:
+def _mapping(avro: Any, name: str, micros: bool) -> tuple[str, Convert]:
     avro = _not_null(avro)
     described: Mapping[str, Any] = {"type": avro} if isinstance(avro, str) else avro
     # Avro defines a named type once; each later column of it holds only the name.
     semantic = described.get("connect.name", described["type"])
-    if semantic in _SEMANTIC:
-        return _SEMANTIC[semantic]
+    if found := _SEMANTIC.get(semantic) or instants.instant(semantic, micros):
+        return found
     if described.get("logicalType") == "decimal":
         return "decimal", _same
     kind = described["type"]
+    parameters = described.get("connect.parameters", {})
+    if kind == "string" and parameters.get(_SOURCE_TYPE) in ("NUMERIC", "MONEY"):
+        return "decimal", _decimal_of(parameters)
     if kind == "int" and described.get("connect.type") in ("int16", "int8"):
         return "smallint", _same
     if kind == "array":
-        element, convert = _mapping(described["items"], name)
-        return f"list<{_frozen(element)}>", lambda items: [_member(convert, i) for i in items]
+        if parameters.get(_SOURCE_TYPE) == "_NUMERIC" and _not_null(described["items"]) == "string":
+            return _list("decimal", _decimal_of(parameters))
+        return _list(*_mapping(described["items"], name, micros))
     if kind == "map":
-        element, convert = _mapping(described["values"], name)
-        return f"map<text, {_frozen(element)}>", lambda m: {
+        element, convert = _mapping(described["values"], name, micros)
+        return f"frozen<map<text, {element}>>", lambda m: {
             k: _member(convert, v) for k, v in m.items()
         }
     if kind in _PRIMITIVE:
@@ -101,14 +113,28 @@ def _mapping(avro: Any, name: str) -> tuple[str, Convert]:
     raise Unmappable(f"column {name}: no CQL type for {semantic}")
 
 
-def _frozen(element: str) -> str:
-    return f"frozen<{element}>" if "<" in element else element
+def _list(element: str, convert: Convert) -> tuple[str, Convert]:
+    """A frozen list, which is one cell.
+
+    Elements of one that is not frozen are cells of their own, named by the moment of the write: a
+    write that is repeated with its stamp would append them again. It could not be empty either.
+    """
+    return f"frozen<list<{element}>>", lambda items: [_member(convert, item) for item in items]
+
+
+# What Java prints for an array, and Debezium for each row of an array of more than one dimension.
+_JAVA_ARRAY = re.compile(r"\[+(L[\w.$]+;|[BCDFIJSZ])@[0-9a-f]+")
 
 
 def _member(convert: Convert, value: Any) -> Any:
-    """The driver would send a null in a collection as an empty value: '' in a list of texts."""
+    """The driver would send a null in a collection as an empty value: '' in a list of texts.
+
+    Of an array of more than one dimension Debezium sends a null for each row, or Java's name of it.
+    """
     if value is None:
-        raise ValueError("CQL collections hold no nulls")
+        raise ValueError("CQL collections hold no nulls, and no arrays of more than one dimension")
+    if isinstance(value, str) and _JAVA_ARRAY.fullmatch(value):
+        raise ValueError("Debezium does not send arrays of more than one dimension")
     return convert(value)
 
 
@@ -116,27 +142,38 @@ def _same(value: Any) -> Any:
     return value
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def _zoned_timestamp(text: str) -> int:
-    """ISO 8601 with an offset → milliseconds since the epoch, rounded down."""
-    return (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
-
-
-def _cql_date(days: int) -> int:
-    """Days since the epoch → CQL's unsigned day count, in which the epoch is 2^31."""
-    return days + 2**31
-
-
-# The default context would round to 28 digits; PostgreSQL's NUMERIC has up to 147,455.
+# PostgreSQL's NUMERIC has up to 147,455 digits. The default context would round to 28 of them, and
+# beyond 4,300 Python refuses to turn text into the integer that the driver makes of a Decimal.
 _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
+sys.set_int_max_str_digits(150_000)
 
 
 def _variable_scale(value: Mapping[str, Any]) -> Decimal:
     unscaled = int.from_bytes(value["value"], "big", signed=True)
     return Decimal(unscaled).scaleb(-value["scale"], _EXACT)
+
+
+_SOURCE_TYPE = "__debezium.source.column.type"
+"""Schema parameter that `datatype.propagate.source.type` adds: the PostgreSQL type in capitals."""
+_SOURCE_SCALE = "__debezium.source.column.scale"
+_MAX_SCALE = 1000
+_SPECIAL = ("NAN", "POSITIVE_INFINITY", "NEGATIVE_INFINITY")
+
+
+def _decimal_of(parameters: Mapping[str, str]) -> Convert:
+    """From the text that `decimal.handling.mode=string` gives.
+
+    A negative scale reaches Debezium as a number beyond PostgreSQL's largest one, and it adds as many
+    zeros: numeric(3,-2) has whole numbers, with 2046 zeros behind the point.
+    """
+    whole = int(parameters.get(_SOURCE_SCALE, "0")) > _MAX_SCALE
+
+    def convert(text: str) -> Decimal:
+        if text in _SPECIAL:
+            raise ValueError("CQL's decimal has neither NaN nor infinity")
+        return Decimal(text.partition(".")[0] if whole else text)
+
+    return convert
 
 
 _PRIMITIVE = {
@@ -149,7 +186,7 @@ _PRIMITIVE = {
     "bytes": "blob",
 }
 
-# Debezium documentation, PostgreSQL connector, "Data type mappings".
+# Debezium documentation, PostgreSQL connector, "Data type mappings"; timestamps are in instants.
 _SEMANTIC: Mapping[str, tuple[str, Convert]] = {
     "io.debezium.data.Uuid": ("uuid", UUID),
     "io.debezium.data.Json": ("text", _same),
@@ -159,15 +196,12 @@ _SEMANTIC: Mapping[str, tuple[str, Convert]] = {
     "io.debezium.data.Tsvector": ("text", _same),
     "io.debezium.data.Bits": ("blob", _same),
     "io.debezium.data.VariableScaleDecimal": ("decimal", _variable_scale),
-    "io.debezium.time.Date": ("date", _cql_date),
-    "io.debezium.time.Time": ("time", lambda ms: ms * 1_000_000),
-    "io.debezium.time.MicroTime": ("time", lambda us: us * 1000),
-    "io.debezium.time.NanoTime": ("time", _same),
-    "io.debezium.time.Timestamp": ("timestamp", _same),
-    "io.debezium.time.MicroTimestamp": ("timestamp", lambda us: us // 1000),
-    "io.debezium.time.NanoTimestamp": ("timestamp", lambda ns: ns // 1_000_000),
-    "io.debezium.time.ZonedTimestamp": ("timestamp", _zoned_timestamp),
+    "io.debezium.time.Date": ("date", instants.date),
+    "io.debezium.time.Time": ("time", lambda ms: instants.time(ms * 1_000_000)),
+    "io.debezium.time.MicroTime": ("time", lambda us: instants.time(us * 1000)),
+    "io.debezium.time.NanoTime": ("time", instants.time),
     "io.debezium.time.ZonedTime": ("text", _same),
     "io.debezium.time.Interval": ("text", _same),
     "io.debezium.time.MicroDuration": ("bigint", _same),
+    **{name: ("text", convert) for name, convert in geometry.SEMANTIC.items()},
 }
