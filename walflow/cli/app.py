@@ -5,7 +5,7 @@ import sys
 import typer
 
 from walflow import __version__
-from walflow.cli import connectors, stack
+from walflow.cli import connectors, deadletters, stack, verify
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
 
@@ -18,11 +18,14 @@ app = typer.Typer(
 )
 app.command()(stack.up)
 app.command()(stack.down)
+app.command()(stack.restart)
 app.command()(stack.status)
 app.command()(stack.logs)
 app.command()(stack.demo)
 app.command()(stack.doctor)
+app.command()(verify.verify)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(deadletters.app, name="deadletters")
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""Row by row, column by column: does Cassandra hold what PostgreSQL holds?"""

@@ -1,0 +1,186 @@
+"""The wait until Cassandra has everything that PostgreSQL had committed before a moment.
+
+Each hop is asked where it stands: the replication slot, then the topic, then the stream.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import kafka
+import kafka.errors
+import psycopg2
+from cassandra.cluster import Session
+
+from change_stream.kafka_log import KafkaLog, LogStalled
+from change_stream.record import Record
+from walflow.deadletters.topic import DeadLetterTopic
+from walflow.settings import Settings
+from walflow.verify.plan import CannotTell
+from walflow.verify.rows import values
+
+SLOT = "walflow"
+POLL_SECONDS = 0.05
+NUDGE_SECONDS = 5.0
+LETTERS_SECONDS = 2.0
+"""The applied offset is a second late; what is not applied after this may be a dead letter."""
+
+# As the connector's own heartbeat.action.query.
+_NUDGE = (
+    "INSERT INTO walflow.heartbeat VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET beat_at = now()"
+)
+
+
+class NotReached(CannotTell):
+    """A hop did not get there in time; the sentence names it."""
+
+
+class Barrier:
+    """Waits for the changes of one topic, at most so many seconds each time."""
+
+    def __init__(self, settings: Settings, session: Session, topic: str, seconds: float) -> None:
+        """
+        Args:
+            session: one whose rows are `RawRows`.
+        """
+        self._settings = settings
+        self._session = session
+        self._topic = topic
+        self._seconds = seconds
+        self._progress = session.prepare(
+            "SELECT partition, applied_offset FROM walflow.stream_progress WHERE topic = ?"
+        )
+
+    def wait(self, position: int) -> None:
+        """Return when every change that was committed before a log position is in Cassandra.
+
+        Args:
+            position: of PostgreSQL's log, in bytes.
+
+        Raises:
+            NotReached: not within the time.
+        """
+        give_up = time.monotonic() + self._seconds
+        self._wait_for_slot(position, give_up)
+        try:
+            partitions = self._partitions()
+            with KafkaLog(self._settings.address("kafka"), self._topic) as log:
+                for partition in partitions:
+                    self._wait_for_stream(log, partition, give_up)
+        except (kafka.errors.KafkaError, LogStalled) as error:
+            raise NotReached(
+                f"Kafka does not give the records of {self._topic}: {error!r}. See `walflow status`."
+            ) from error
+
+    def _wait_for_slot(self, position: int, give_up: float) -> None:
+        nudge_at = 0.0
+        with _writing(self._settings) as cursor:
+            while (confirmed := _confirmed(cursor)) < position:
+                if time.monotonic() > give_up:
+                    raise NotReached(
+                        f"The replication slot {SLOT} stands at {_lsn(confirmed)} after"
+                        f" {self._seconds:g} s, before {_lsn(position)}: Kafka Connect has not taken"
+                        " over what PostgreSQL committed. See `walflow connectors list`."
+                    )
+                if time.monotonic() >= nudge_at:
+                    # On a quiet database the slot moves with the next commit only.
+                    cursor.execute(_NUDGE)
+                    nudge_at = time.monotonic() + NUDGE_SECONDS
+                time.sleep(POLL_SECONDS)
+
+    def _partitions(self) -> list[int]:
+        """Those of the topic; none while the table had no change yet."""
+        consumer = kafka.KafkaConsumer(bootstrap_servers=self._settings.address("kafka"))
+        try:
+            return sorted(consumer.partitions_for_topic(self._topic) or ())
+        finally:
+            consumer.close()
+
+    def _wait_for_stream(self, log: KafkaLog, partition: int, give_up: float) -> None:
+        """Until no record of a row lies between the applied offset and the present end.
+
+        Markers of transactions, tombstones and dead letters take offsets that are never applied.
+        """
+        start, end = log.bounds(partition)
+        letters: frozenset[int] = frozenset()
+        letters_at = time.monotonic() + LETTERS_SECONDS
+        while True:
+            applied = self._applied(partition, end)
+            start = max(start, applied + 1)
+            record = _first_with_value(log, partition, start, end)
+            if record is None:
+                return
+            if record.offset in letters:
+                start = record.offset + 1
+                continue
+            if time.monotonic() > letters_at:
+                letters = self._dead_letters(partition)
+                letters_at = time.monotonic() + self._seconds
+                continue
+            if time.monotonic() > give_up:
+                raise NotReached(
+                    f"The stream has not applied {record.place} after {self._seconds:g} s; it stands"
+                    f" at offset {applied}. See `walflow status` and `walflow logs stream`."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _applied(self, partition: int, end: int) -> int:
+        """The newest applied offset, -1 for none; beyond the end it is that of an earlier topic."""
+        (page,) = self._session.execute(self._progress, (self._topic,)).current_rows
+        fields = [int.from_bytes(value or b"", "big") for value in values(page.data)]
+        applied = dict(zip(fields[::2], fields[1::2], strict=True)).get(partition, -1)
+        return applied if applied < end else -1
+
+    def _dead_letters(self, partition: int) -> frozenset[int]:
+        """Offsets of the partition's records that became dead letters."""
+        with DeadLetterTopic(self._settings) as topic:
+            records = [stored.letter.record for chunk in topic.chunks() for stored in chunk]
+        return frozenset(
+            record.offset
+            for record in records
+            if (record.topic, record.partition) == (self._topic, partition)
+        )
+
+
+def topic_of(prefix: str, schema: str, table: str) -> str:
+    """The topic that Debezium gives a table: what Kafka does not take in a name becomes `_`."""
+    name = f"{prefix}.{schema}.{table}"
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+
+
+def _first_with_value(log: KafkaLog, partition: int, start: int, end: int) -> Record | None:
+    if start >= end:
+        return None
+    records = log.read(partition, start, end)
+    return next((record for record in records if record.value is not None), None)
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[Any]:
+    """A cursor that may write, for the heartbeat."""
+    connection = psycopg2.connect(settings.postgres_dsn())
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def _confirmed(cursor: Any) -> int:
+    cursor.execute(
+        "SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots WHERE slot_name = %s", (SLOT,)
+    )
+    row = cursor.fetchone()
+    if row is None or row[0] is None:
+        raise NotReached(
+            f"PostgreSQL has no replication slot {SLOT}: nothing captures its changes. Create the"
+            " connector with `walflow connectors apply`."
+        )
+    return int(row[0])
+
+
+def _lsn(position: int) -> str:
+    """As PostgreSQL writes it."""
+    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
