@@ -30,6 +30,7 @@ REQUEST_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class Connections:
     session: Session
+    registry: SchemaRegistry
     generations: Generations
     interpreter: Interpreter
     statements: Statements
@@ -41,11 +42,8 @@ def connections(config: StreamConfig) -> Connections:
     """The connections of this process: Spark reuses its Python workers for task after task."""
     session = cassandra_session(config)
     generations = Generations(session, config.bootstrap_servers)
-    interpreter = Interpreter(
-        SchemaRegistry(config.registry_url, config.retry_seconds),
-        Targets(session, config.rules),
-        generations,
-    )
+    registry = SchemaRegistry(config.registry_url, config.retry_seconds)
+    interpreter = Interpreter(registry, Targets(session, config.rules), generations)
     statements = Statements(session)
     truncations = Truncations(
         session,
@@ -56,7 +54,7 @@ def connections(config: StreamConfig) -> Connections:
         statements.bind,
         RestartRequests(session),
     )
-    return Connections(session, generations, interpreter, statements, truncations)
+    return Connections(session, registry, generations, interpreter, statements, truncations)
 
 
 def cassandra_session(config: StreamConfig) -> Session:

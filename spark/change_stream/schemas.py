@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import time
 from typing import Any
 
@@ -11,8 +12,18 @@ from fastavro.types import Schema
 
 from change_stream.record import DATUM_OFFSET, Undecodable, schema_id
 
-SCHEMA_NOT_FOUND = 40403
-"""Confluent's error code for an unknown id; any other 404 is that of a wrong or unready server."""
+NOT_FOUND = (40403, 40401)
+"""Error codes for an unknown id: Confluent's, and Apicurio's where ids are its global ids.
+
+Any other 404 is that of a wrong or unready server.
+"""
+SETTLED_SECONDS = 5.0
+"""How long a registry has to have answered without a break before its "unknown id" is believed.
+
+Apicurio serves for 0.2 to 0.4 s (a dozen schemas) before it has read its topic and denies ids that it
+has. It takes longer than this to start, so a restart shows as a break.
+"""
+FIRST_DELAY = 0.1
 
 
 class RegistryUnavailable(Exception):
@@ -22,9 +33,13 @@ class RegistryUnavailable(Exception):
 class SchemaRegistry:
     """Reads schemas over Confluent's REST API and keeps them: a schema of an id never changes."""
 
-    def __init__(self, url: str, retry_seconds: float) -> None:
+    def __init__(
+        self, url: str, retry_seconds: float, settled_seconds: float = SETTLED_SECONDS
+    ) -> None:
         self._url = url.rstrip("/")
         self._retry_seconds = retry_seconds
+        self._settled_seconds = settled_seconds
+        self._answers_since = self._answered_at = -math.inf
         self._schemas: dict[int, Schema] = {}
         self._http = requests.Session()
 
@@ -32,7 +47,7 @@ class SchemaRegistry:
         """The parsed Avro schema of an id.
 
         Raises:
-            Undecodable: the registry answers that it knows no such id, or the schema is not Avro.
+            Undecodable: the registry, settled, knows no such id, or the schema is not Avro.
             RegistryUnavailable: no usable answer within the retry time.
         """
         known = self._schemas.get(identifier)
@@ -67,15 +82,17 @@ class SchemaRegistry:
 
     def _fetch(self, identifier: int) -> str:
         give_up = time.monotonic() + self._retry_seconds
-        delay = 0.1
+        delay = FIRST_DELAY
         while True:
             try:
-                answer = self._http.get(f"{self._url}/schemas/ids/{identifier}", timeout=10)
-                if answer.status_code == 404 and answer.json()["error_code"] == SCHEMA_NOT_FOUND:
+                text = self._asked(identifier)
+                if text is not None:
+                    return text
+                if self._is_settled():
                     raise Undecodable(f"the registry knows no schema id {identifier}")
-                answer.raise_for_status()
-                return str(answer.json()["schema"])
+                delay = FIRST_DELAY
             except (requests.RequestException, KeyError, TypeError) as error:
+                self._answered_at = -math.inf
                 if time.monotonic() + delay > give_up:
                     raise RegistryUnavailable(
                         f"The Schema Registry at {self._url} gave no schema {identifier}"
@@ -83,3 +100,19 @@ class SchemaRegistry:
                     ) from error
             time.sleep(delay)
             delay = min(delay * 2, 5)
+
+    def _asked(self, identifier: int) -> str | None:
+        """The registry's answer; None: it knows no such id."""
+        answer = self._http.get(f"{self._url}/schemas/ids/{identifier}", timeout=10)
+        unknown = answer.status_code == 404 and answer.json()["error_code"] in NOT_FOUND
+        if not unknown:
+            answer.raise_for_status()
+        text = None if unknown else str(answer.json()["schema"])
+        now = time.monotonic()
+        if now - self._answered_at > self._settled_seconds:
+            self._answers_since = now
+        self._answered_at = now
+        return text
+
+    def _is_settled(self) -> bool:
+        return self._answered_at - self._answers_since >= self._settled_seconds

@@ -14,6 +14,10 @@ from change_stream.retyping import masked, retyped
 from walflow.tables import RuleConflict, TableRules
 
 
+class TableGone(Exception):
+    """Somebody drops the table at this moment: the task fails and meets the record again."""
+
+
 class Targets:
     """The target of each (key schema, value schema) pair, found once and kept."""
 
@@ -89,9 +93,7 @@ class Targets:
 
     def _fitted(self, target: Target) -> Target:
         """The target with the types that its table has; adds the columns that it lacks."""
-        table = self._metadata(target)
-        if table is None:
-            raise Unmappable(f"{qualified(target)} is not known to Cassandra's driver yet")
+        table = self._present(target)
         for names, cells, what in (
             ([c.name for c in table.partition_key], target.partition_key, "partition key"),
             ([c.name for c in table.clustering_key], target.clustering_key, "clustering key"),
@@ -127,6 +129,14 @@ class Targets:
             )
         except AlreadyExists:
             return
+
+    def _present(self, target: Target) -> TableMetadata:
+        """The table as Cassandra has it now: what another process made, no answer told this one."""
+        self._session.cluster.refresh_table_metadata(target.keyspace, target.table)
+        table = self._metadata(target)
+        if table is None:
+            raise TableGone(f"{qualified(target)} was dropped while the stream was making it")
+        return table
 
     def _metadata(self, target: Target) -> TableMetadata | None:
         keyspace = self._session.cluster.metadata.keyspaces.get(target.keyspace)

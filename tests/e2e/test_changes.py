@@ -155,34 +155,6 @@ def _waiting(source: Any) -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_bytes_that_are_no_avro_become_a_dead_letter_and_the_stream_goes_on(
-    stack: Stack, source: Any, target: Session, eventually: Any
-) -> None:
-    import kafka
-
-    address = stack.settings.address("kafka")
-    producer = kafka.KafkaProducer(bootstrap_servers=address, acks="all")
-    producer.send(stack.settings.source_topic, key=b"garbage", value=b"garbage", partition=0).get(
-        30
-    )
-    producer.close()
-    user = uuid4()
-    _insert(source, user, phone="after garbage")
-    eventually(lambda: _cell(target, user, "phone"), "after garbage")
-    letters = kafka.KafkaConsumer(
-        stack.settings.topics.dead_letters,
-        bootstrap_servers=address,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=30000,
-    )
-    letter = next(letters)
-    letters.close()
-    headers = {name: value.decode() for name, value in letter.headers}
-    assert letter.value == b"garbage"
-    assert headers["walflow.topic"] == stack.settings.source_topic
-    assert "0x00 of Avro" in headers["walflow.reason"]
-
-
 def test_both_sides_are_equal_row_by_row_and_column_by_column(
     source: Any, target: Session, eventually: Any
 ) -> None:

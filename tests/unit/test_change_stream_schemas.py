@@ -29,6 +29,8 @@ TWO = {
 UNKNOWN_ID = (404, '{"error_code": 40403, "message": "Schema not found"}')
 LONG = 30.0
 """A retry time that no test waits out."""
+SOON = 0.3
+"""Within this a registry settles, and within this a test asks again."""
 
 
 class Registry(ThreadingHTTPServer):
@@ -103,17 +105,51 @@ def test_a_schema_is_asked_for_once(registry: Registry) -> None:
     assert registry.requests == {"/schemas/ids/1": 1}
 
 
-def test_an_unknown_id_is_undecodable_at_once(registry: Registry) -> None:
-    schemas = SchemaRegistry(registry.url, LONG)
+@pytest.mark.parametrize("code", [40403, 40401])
+def test_an_id_that_a_settled_registry_does_not_know_is_undecodable(
+    registry: Registry, code: int
+) -> None:
+    registry.first = [(404, json.dumps({"error_code": code}))] * 1000
+    schemas = SchemaRegistry(registry.url, LONG, SOON)
 
     with pytest.raises(Undecodable, match="knows no schema id 99"):
         schemas.decode(payload(99, ONE, {"id": 1, "name": None}))
+
+    assert registry.requests["/schemas/ids/99"] > 1
+
+
+def test_an_unknown_id_is_not_believed_of_a_registry_that_has_just_begun_to_answer(
+    registry: Registry,
+) -> None:
+    """Apicurio denies what it has until it has read its topic."""
+    registry.first = [(503, ""), UNKNOWN_ID, UNKNOWN_ID]
+    schemas = SchemaRegistry(registry.url, LONG)
+
+    assert schemas.decode(payload(1, ONE, {"id": 1, "name": None}))[0] == 1
+
+
+def test_a_break_in_its_answers_makes_a_registry_unsettled_again(registry: Registry) -> None:
+    schemas = SchemaRegistry(registry.url, LONG, SOON)
+    with pytest.raises(Undecodable):
+        schemas.schema(99)
+    registry.first = [(503, ""), UNKNOWN_ID]
+
+    assert schemas.schema(1)
+
+
+def test_while_a_settled_registry_keeps_answering_the_next_unknown_id_is_told_at_once(
+    registry: Registry,
+) -> None:
+    schemas = SchemaRegistry(registry.url, LONG, SOON)
+    for identifier in (98, 99):
+        with pytest.raises(Undecodable):
+            schemas.schema(identifier)
 
     assert registry.requests["/schemas/ids/99"] == 1
 
 
 def test_an_id_that_was_unknown_is_asked_for_again(registry: Registry) -> None:
-    schemas = SchemaRegistry(registry.url, LONG)
+    schemas = SchemaRegistry(registry.url, LONG, SOON)
     with pytest.raises(Undecodable):
         schemas.schema(3)
     registry.texts[3] = json.dumps(ONE)

@@ -46,9 +46,10 @@ class ComparedColumn:
     in_target: bool = True
     """Whether the target has the column yet; if not, it reads as null."""
 
-    @property
-    def expression(self) -> str:
-        return self.conversion.expression.format(column=quoted(self.source))
+    def expression(self, table: str = "") -> str:
+        """SQL that reads it, of a table of this alias if one is given."""
+        name = quoted(self.source)
+        return self.conversion.expression.format(column=f"{table}.{name}" if table else name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,14 @@ class SourceRows:
     def __init__(self, plan: Plan, cursor: Any) -> None:
         self._plan = plan
         self._cursor = cursor
-        self._select = ", ".join(column.expression for column in (*plan.key, *plan.rest))
+        self._columns = ", ".join(c.expression("t") for c in (*plan.key, *plan.rest))
         self._key = [column.conversion.convert for column in plan.key]
         self._rest = [column.conversion.convert for column in plan.rest]
 
     def scan(self, take: TakeRow) -> None:
         """Hand on the key and the rest of every row."""
-        self._copy(f"SELECT {self._select} FROM {self._plan.source.from_clause}", self._rest, take)
+        query = f"SELECT {self._columns} FROM {self._plan.source.from_clause} AS t"
+        self._copy(query, self._rest, take)
 
     def keys_where(self, condition: str, take: Callable[[bytes], None]) -> None:
         """Hand on the keys of the rows for which an SQL condition holds.
@@ -70,7 +71,7 @@ class SourceRows:
         Raises:
             CannotTell: PostgreSQL refuses the condition.
         """
-        select = ", ".join(column.expression for column in self._plan.key)
+        select = ", ".join(column.expression() for column in self._plan.key)
         query = f"SELECT {select} FROM {self._plan.source.from_clause} WHERE ({condition}\n)"
         try:
             self._copy(query, (), lambda key, _rest: take(key))
@@ -92,7 +93,7 @@ class SourceRows:
             if key in wanted:
                 found[key] = (rest[:-xmin_bytes], rest[-xmin_bytes:])
 
-        query = f"SELECT {self._select}, xmin FROM {self._plan.source.from_clause} AS t"
+        query = f"SELECT {self._columns}, t.xmin FROM {self._plan.source.from_clause} AS t"
         if self._plan.finds_by_key:
             query += self._among(keys)
         # Else every row is read: a masked key cannot be turned back.
@@ -116,7 +117,7 @@ class SourceRows:
             f"k.k{n}::{by_name[name].declared} AS {quoted(name)}"
             for n, name in enumerate(source.key)
         )
-        select = ", ".join(column.expression for column in self._plan.key)
+        select = ", ".join(column.expression() for column in self._plan.key)
         query = (
             f"SELECT {select} FROM (SELECT {given} FROM {self._unnest(rows, len(source.key))}) t"
         )
