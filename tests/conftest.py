@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import psycopg2
 import pytest
 from cassandra.cluster import Session
@@ -25,6 +26,10 @@ STACK = {
     "WALFLOW_INGEST__SCHEDULE": "none",
 }
 DEMO_USERS = 60
+
+# An example that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile("walflow", deadline=None)
+hypothesis.settings.load_profile("walflow")
 
 
 @dataclass(frozen=True)
