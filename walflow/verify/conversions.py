@@ -62,11 +62,12 @@ class Unsupported(Exception):
     """No entry for this pair of types."""
 
 
-def conversion(source: PgType, cql_type: str) -> Conversion:
+def conversion(source: PgType, cql_type: str, exact: bool = False) -> Conversion:
     """The conversion from a PostgreSQL type to a CQL type.
 
     Args:
         cql_type: as the driver's metadata writes it, e.g. `timestamp` or `frozen<list<int>>`.
+        exact: whether Cassandra's very bytes are needed, as of a key; there is no `normal` then.
 
     Raises:
         Unsupported: there is none.
@@ -76,10 +77,18 @@ def conversion(source: PgType, cql_type: str) -> Conversion:
         return _array(element, cql_type)
     if source.is_enum and cql_type == "text":
         return _SAME
-    found = _scalar(source, cql_type)
-    if found is None:
-        raise Unsupported(f"verify knows no way from {source.name} to {cql_type}")
-    return found
+    if (source.name, source.modifier, cql_type) == ("numeric", -1, "decimal") and not exact:
+        return _NUMBER
+    found = _SCALARS.get((source.name, cql_type))
+    if found is not None:
+        return found
+    if cql_type == "blob" and not is_known(source):
+        return _UNKEYED_TEXT  # include.unknown.datatypes=true: the bytes of the text
+    raise Unsupported(f"verify knows no way from {source.name} to {cql_type}")
+
+
+def is_known(source: PgType) -> bool:
+    return source.is_enum or any(name == source.name for name, _ in _SCALARS)
 
 
 def list_element(cql_type: str) -> str | None:
@@ -88,26 +97,22 @@ def list_element(cql_type: str) -> str | None:
     return match[2] if match else None
 
 
-def natural_type(source: PgType) -> str:
-    """The CQL type that the stream gives a column, where a mask hides which one it was.
+def natural_type(source: PgType, micros: bool = False) -> str:
+    """The CQL type that the stream gives a column, where the target does not tell.
 
-    Raises:
-        Unsupported: not known.
+    Args:
+        micros: as the table's `timestamps = "micros"`.
     """
+    element = source.element
+    if element is not None:
+        return f"frozen<list<{natural_type(element, micros)}>>"
+    if micros and source.name in ("timestamp", "timestamptz"):
+        return "bigint"
     if source.is_enum:
         return "text"
     if source.name in ("bit", "varbit"):
         return "boolean" if source.modifier == 1 else "blob"
-    for (name, cql_type), _ in _SCALARS.items():
-        if name == source.name:
-            return cql_type
-    raise Unsupported(f"verify does not know the CQL type of {source.name}")
-
-
-def _scalar(source: PgType, cql_type: str) -> Conversion | None:
-    if (source.name, cql_type) == ("numeric", "decimal") and source.modifier == -1:
-        return Conversion(_shortest_numeric)
-    return _SCALARS.get((source.name, cql_type))
+    return next((cql_type for name, cql_type in _SCALARS if name == source.name), "blob")
 
 
 # --- numbers ----------------------------------------------------------------------------------------
@@ -158,12 +163,31 @@ def _numeric(value: bytes) -> bytes:
 
 
 def _shortest_numeric(value: bytes) -> bytes:
-    """Of a column without precision Debezium sends no zeros at the end of the fraction."""
-    number, scale = _numeric_parts(value)
+    """Of a column without precision, 1.0 and 1.00 are compared as the number that they are.
+
+    Which zeros Debezium sends behind the point depends on its decimal.handling.mode.
+    """
+    return _decimal(*_without_zeros(*_numeric_parts(value)))
+
+
+def _shortest_decimal(value: bytes) -> bytes:
+    scale = _INT32.unpack_from(value)[0]
+    return _decimal(*_without_zeros(int.from_bytes(value[4:], "big", signed=True), scale))
+
+
+def _without_zeros(number: int, scale: int) -> tuple[int, int]:
     while scale > 0 and number % 10 == 0:
         number //= 10
         scale -= 1
-    return _decimal(number, scale)
+    return number, scale
+
+
+_NAMED = {b"NaN": b"NAN", b"Infinity": b"POSITIVE_INFINITY", b"-Infinity": b"NEGATIVE_INFINITY"}
+
+
+def _named_numeric(value: bytes) -> bytes:
+    """Of a domain over numeric the stream gets a text, with Debezium's names of what is no number."""
+    return _NAMED.get(value, value)
 
 
 def _money(value: bytes) -> bytes:
@@ -177,28 +201,33 @@ _EPOCH_DAYS = 10957
 """PostgreSQL counts from 2000-01-01, this many days after 1970-01-01."""
 _EPOCH_US = _EPOCH_DAYS * 86_400_000_000
 _DAY_US = 86_400_000_000
-_FOREVER = (b"\x7f" + b"\xff" * 7, b"\x80" + b"\0" * 7)
+# PostgreSQL's infinities are the last and first numbers of its types; so are those of the stream in CQL.
+_INFINITE_DATES = {b"\x7f\xff\xff\xff": b"\xff" * 4, b"\x80\0\0\0": b"\0" * 4}
+_INFINITE_TIMES = (b"\x7f" + b"\xff" * 7, b"\x80" + b"\0" * 7)
 
 
 def _date(value: bytes) -> bytes:
-    if value in (b"\x7f\xff\xff\xff", b"\x80\0\0\0"):
-        raise ValueError("infinity is no date")
+    if value in _INFINITE_DATES:
+        return _INFINITE_DATES[value]
     return _UINT32.pack(_INT32.unpack(value)[0] + _EPOCH_DAYS + 2**31)
 
 
 def _time(value: bytes) -> bytes:
-    return _INT64.pack(_INT64.unpack(value)[0] * 1000)
+    microseconds = _INT64.unpack(value)[0]
+    if microseconds >= _DAY_US:
+        raise ValueError("CQL's time has no 24:00:00")
+    return _INT64.pack(microseconds * 1000)
 
 
 def _milliseconds(value: bytes) -> bytes:
-    if value in _FOREVER:
-        raise ValueError("infinity is no timestamp")
+    if value in _INFINITE_TIMES:
+        return value
     return _INT64.pack((_INT64.unpack(value)[0] + _EPOCH_US) // 1000)
 
 
 def _microseconds(value: bytes) -> bytes:
-    if value in _FOREVER:
-        raise ValueError("infinity is no timestamp")
+    if value in _INFINITE_TIMES:
+        return value
     return _INT64.pack(_INT64.unpack(value)[0] + _EPOCH_US)
 
 
@@ -212,6 +241,8 @@ def _clock(microseconds: int) -> str:
 def _time_at_utc(value: bytes) -> bytes:
     """timetz_send: the local time, then the zone in seconds west of UTC."""
     local, west = struct.unpack(">qi", value)
+    if (local, west) == (_DAY_US, 0):
+        return b"24:00:00Z"
     return f"{_clock((local + west * 1_000_000) % _DAY_US)}Z".encode()
 
 
@@ -282,16 +313,22 @@ def _sorted_json(value: object) -> bytes:
 
 
 def _array(element: PgType, cql_type: str) -> Conversion:
-    match = _LIST.fullmatch(cql_type)
-    if match is None:
-        raise Unsupported(f"verify knows no way from {element.name}[] to {cql_type}")
-    inner = conversion(element, match[2])
-    if inner.normal is not None or inner.expression not in ("{column}", _AS_TEXT):
-        raise Unsupported(f"verify knows no way from {element.name}[] to {cql_type}")
-    expression = inner.expression if inner.expression == "{column}" else "{column}::text[]"
+    """Elements that are read as text are so as the array's own output shows them."""
+    inner_type = list_element(cql_type)
+    if inner_type is None:
+        return _LOST
+    inner = conversion(element, inner_type)
+    is_frozen = cql_type.startswith("frozen")
     return Conversion(
-        partial(_list, inner.convert, match[1] is not None), expression=expression, match=None
+        partial(_list, inner.convert, is_frozen),
+        expression="{column}" if inner.expression == "{column}" else _AS_TEXTS,
+        normal=inner.normal and partial(_normal_list, inner.normal),
+        match=None,
     )
+
+
+def _lost(value: bytes) -> bytes:
+    raise ValueError("Debezium sends null for it")
 
 
 def _list(convert: Convert | None, frozen: bool, value: bytes) -> bytes | None:
@@ -303,8 +340,19 @@ def _list(convert: Convert | None, frozen: bool, value: bytes) -> bytes | None:
     if dimensions > 1:
         raise ValueError("an array of arrays is no list")
     count = _INT32.unpack_from(value, 12)[0]
+    return _elements(convert, count, value, 20)
+
+
+def _normal_list(normal: Convert, value: bytes) -> bytes:
+    try:
+        return _elements(normal, _INT32.unpack_from(value)[0], value, 4)
+    except ValueError:
+        return value
+
+
+def _elements(convert: Convert | None, count: int, value: bytes, position: int) -> bytes:
+    """A CQL list of the elements from a position on, each of which has its length before it."""
     parts = [_INT32.pack(count)]
-    position = 20
     for _ in range(count):
         (length,) = _INT32.unpack_from(value, position)
         if length < 0:
@@ -318,8 +366,12 @@ def _list(convert: Convert | None, frozen: bool, value: bytes) -> bytes | None:
 
 
 _AS_TEXT = "{column}::text"
+_AS_TEXTS = "textin(array_out({column}))::text[]"
 _SAME = Conversion()
 _TEXT = Conversion(expression=_AS_TEXT)
+_UNKEYED_TEXT = Conversion(expression=_AS_TEXT, match=None)
+_NUMBER = Conversion(_shortest_numeric, normal=_shortest_decimal)
+_LOST = Conversion(_lost, match=None)
 _INET = Conversion(expression="textin(inet_out({column}))")  # ::text would add /32
 _DATE_MATCH = "{column} = DATE '1970-01-01' + {key}::int"
 _MS_MATCH = (
@@ -349,6 +401,7 @@ _SCALARS: dict[tuple[str, str], Conversion] = {
     ("float4", "float"): Conversion(partial(_float, b"\x7f\xc0\0\0")),
     ("float8", "double"): Conversion(partial(_float, b"\x7f\xf8" + b"\0" * 6)),
     ("numeric", "decimal"): Conversion(_numeric),
+    ("numeric", "text"): Conversion(_named_numeric, expression=_AS_TEXT),
     ("money", "decimal"): Conversion(_money, match="{column} = {key}::numeric::money"),
     ("text", "text"): _SAME,
     ("varchar", "text"): _SAME,
@@ -358,7 +411,7 @@ _SCALARS: dict[tuple[str, str], Conversion] = {
     ("citext", "text"): _SAME,
     ("json", "text"): Conversion(match=None),
     ("jsonb", "text"): Conversion(_without_version),
-    ("xml", "text"): Conversion(expression=_AS_TEXT, match=None),
+    ("xml", "text"): _UNKEYED_TEXT,
     ("uuid", "uuid"): _SAME,
     ("bytea", "blob"): _SAME,
     ("date", "date"): Conversion(_date, match=_DATE_MATCH),
@@ -384,6 +437,13 @@ _SCALARS: dict[tuple[str, str], Conversion] = {
     ("daterange", "text"): _TEXT,
     ("tsrange", "text"): _TEXT,
     ("tstzrange", "text"): _TEXT,
-    ("tsvector", "text"): Conversion(expression=_AS_TEXT, match=None),
+    ("tsvector", "text"): _UNKEYED_TEXT,
+    ("point", "text"): _UNKEYED_TEXT,
+    ("line", "text"): _UNKEYED_TEXT,
+    ("lseg", "text"): _UNKEYED_TEXT,
+    ("box", "text"): _UNKEYED_TEXT,
+    ("path", "text"): _UNKEYED_TEXT,
+    ("polygon", "text"): _UNKEYED_TEXT,
+    ("circle", "text"): _UNKEYED_TEXT,
     ("ltree", "text"): _TEXT,
 }

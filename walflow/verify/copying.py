@@ -14,6 +14,7 @@ _HEADER = struct.Struct(">11sii")
 _END = -1
 
 TakeRow = Callable[[bytes, bytes], None]
+Wanted = Callable[[bytes], bool]
 
 
 class CopyReader:
@@ -23,12 +24,17 @@ class CopyReader:
         key: conversions of the first fields, which are the row's key.
         rest: conversions of the other fields.
         take: called with the key and the rest of each row, in the form of `rows`.
+        wanted: asked with a row's key whether to take the row; None: every row.
     """
 
-    def __init__(self, key: Converts, rest: Converts, take: TakeRow) -> None:
+    def __init__(
+        self, key: Converts, rest: Converts, take: TakeRow, wanted: Wanted | None = None
+    ) -> None:
         self._key = key
         self._rest = rest
+        self._unconverted = [None] * len(rest)
         self._take = take
+        self._wanted = wanted
         self._pieces: list[bytes] = []
         self._size = 0
         self._tail = b""
@@ -60,16 +66,19 @@ class CopyReader:
         if self._in_header:
             self._tail = buffer
             return
-        key, rest, take, count_at = self._key, self._rest, self._take, _COUNT.unpack_from
+        key, rest, take, wanted = self._key, self._rest, self._take, self._wanted
         try:
             while position + 2 <= len(buffer):
                 start = position
-                if count_at(buffer, position)[0] == _END:
+                if _COUNT.unpack_from(buffer, position)[0] == _END:
                     position += 2
                     break
                 key_bytes, position = converted(buffer, position + 2, key)
-                rest_bytes, position = converted(buffer, position, rest)
-                take(key_bytes, rest_bytes)
+                if wanted is None or wanted(key_bytes):
+                    rest_bytes, position = converted(buffer, position, rest)
+                    take(key_bytes, rest_bytes)
+                else:
+                    position = converted(buffer, position, self._unconverted)[1]
         except Incomplete:
             position = start
         self._tail = buffer[position:]
@@ -81,4 +90,5 @@ class CopyReader:
         signature, _, extension = _HEADER.unpack_from(buffer)
         if signature != SIGNATURE:
             raise ValueError("this is not PostgreSQL's binary COPY format")
-        return _HEADER.size + int(extension)
+        size = _HEADER.size + int(extension)
+        return size if len(buffer) >= size else 0

@@ -106,8 +106,13 @@ def plan(source: SourceTable, rule: TableRule, target: TableMetadata | None) -> 
     except RuleConflict as error:
         raise CannotTell(f"{error}.") from error
     by_name = {column.name: column for column in source.columns}
-    compared = {w.source: _compared(source, by_name[w.source], w, target) for w in wanted}
-    key = tuple(compared.pop(name) for name in (*partition, *clustering))
+    key_names = (*partition, *clustering)
+    micros = rule.setting.timestamps == "micros"
+    compared = {
+        w.source: _compared(source, by_name[w.source], w, target, w.source in key_names, micros)
+        for w in wanted
+    }
+    key = tuple(compared.pop(name) for name in key_names)
     _check_key(source, rule, key, target)
     rest = sorted(compared.values(), key=lambda column: not column.in_target)
     return Plan(
@@ -122,14 +127,21 @@ def plan(source: SourceTable, rule: TableRule, target: TableMetadata | None) -> 
 
 
 def _compared(
-    source: SourceTable, column: SourceColumn, wanted: TargetColumn, target: TableMetadata
+    source: SourceTable,
+    column: SourceColumn,
+    wanted: TargetColumn,
+    target: TableMetadata,
+    in_key: bool,
+    micros: bool,
 ) -> ComparedColumn:
     there = target.columns.get(wanted.target)
+    natural = natural_type(column.type, micros)
+    cql_type = there.cql_type if there is not None else natural
     try:
-        if wanted.mask is not None:
-            return _masked(column, wanted, wanted.mask, in_target=there is not None)
-        cql_type = there.cql_type if there is not None else natural_type(column.type)
-        found = conversion(column.type, cql_type)
+        if wanted.mask is None:
+            found = conversion(column.type, cql_type, exact=in_key)
+        else:
+            found = _masked(conversion(column.type, natural, exact=True), wanted.mask)
     except Unsupported as error:
         raise CannotTell(
             f"{source.full_name}: column {column.name} cannot be compared: {error}. Leave it out with"
@@ -140,12 +152,8 @@ def _compared(
     )
 
 
-def _masked(
-    column: SourceColumn, wanted: TargetColumn, mask: Mask, in_target: bool
-) -> ComparedColumn:
-    plain = conversion(column.type, natural_type(column.type))
-    hidden = Conversion(Masked(plain.convert, mask), expression=plain.expression, match=None)
-    return ComparedColumn(column.name, wanted.target, "text", column.declared, hidden, in_target)
+def _masked(plain: Conversion, mask: Mask) -> Conversion:
+    return Conversion(Masked(plain.convert, mask), expression=plain.expression, match=None)
 
 
 def _check_key(

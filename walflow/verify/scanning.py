@@ -174,9 +174,13 @@ def _serve(connection: Connection, scan: Scan, counters: Any) -> None:
 
 
 def _scan_source(job: Job, counters: Any) -> None:
+    arc, partition_key_size = job.arc, job.plan.partition_key_size
     with source.connected(job.settings) as cursor, Spool(job.directory, job.buckets) as spool:
         rows = source.SourceRows(job.plan, cursor)
-        rows.scan(_spooling(spool, counters, job.arc, job.plan.partition_key_size))
+        rows.scan(
+            _spooling(spool, counters),
+            None if arc.is_whole else lambda key: arc.holds(key, partition_key_size),
+        )
 
 
 def _scan_target(job: Job, counters: Any) -> None:
@@ -185,17 +189,12 @@ def _scan_target(job: Job, counters: Any) -> None:
 
     with target.connected(job.settings) as session, Spool(job.directory, job.buckets) as spool:
         rows = target.TargetRows(job.plan, session)
-        everything = target.Arc()  # what it reads is of the arc already
-        take = _spooling(spool, counters, everything, job.plan.partition_key_size)
-        rows.scan(job.arc, take, range_done)
+        rows.scan(job.arc, _spooling(spool, counters), range_done)
 
 
-def _spooling(spool: Spool, counters: Any, arc: target.Arc, partition_key_size: int) -> TakeRow:
-    whole = arc == target.Arc()
-
+def _spooling(spool: Spool, counters: Any) -> TakeRow:
     def take(key: bytes, rest: bytes) -> None:
-        if whole or arc.holds(key, partition_key_size):
-            spool.add(key, digest(rest))
-            counters[_ROWS] += 1
+        spool.add(key, digest(rest))
+        counters[_ROWS] += 1
 
     return take

@@ -9,7 +9,8 @@ import psycopg2
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.verify.catalog import quoted
-from walflow.verify.copying import CopyReader, TakeRow
+from walflow.verify.conversions import UNREPRESENTABLE
+from walflow.verify.copying import CopyReader, TakeRow, Wanted
 from walflow.verify.display import shown
 from walflow.verify.plan import CannotTell, ComparedColumn, Plan
 from walflow.verify.rows import Converts, values
@@ -60,10 +61,10 @@ class SourceRows:
         self._key = [column.conversion.convert for column in plan.key]
         self._rest = [column.conversion.convert for column in plan.rest]
 
-    def scan(self, take: TakeRow) -> None:
-        """Hand on the key and the rest of every row."""
+    def scan(self, take: TakeRow, wanted: Wanted | None = None) -> None:
+        """Hand on the key and the rest of every row, or of those whose key is wanted."""
         query = f"SELECT {self._columns} FROM {self._plan.source.from_clause} AS t"
-        self._copy(query, self._rest, take)
+        self._copy(query, self._rest, take, wanted)
 
     def keys_where(self, condition: str, take: Callable[[bytes], None]) -> None:
         """Hand on the keys of the rows for which an SQL condition holds.
@@ -158,16 +159,25 @@ class SourceRows:
         code: bytes = self._cursor.mogrify(f"unnest({arrays}) AS k({names})", lists)
         return code.decode()
 
-    def _copy(self, query: str, rest: Converts, take: TakeRow) -> None:
-        reader = CopyReader(self._key, rest, take)
+    def _copy(
+        self, query: str, rest: Converts, take: TakeRow, wanted: Wanted | None = None
+    ) -> None:
+        reader = CopyReader(self._key, rest, take, wanted)
         self._cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", reader)
         reader.close()
 
 
 def literal(column: ComparedColumn, value: bytes | None) -> str:
-    """A value of a key column in Cassandra's bytes, as the text that its `match` expects."""
-    if value is None:
-        raise ValueError("a key column is never null")
+    """A value of a key column in Cassandra's bytes, as the text that its `match` expects.
+
+    Raises:
+        CannotTell: the value cannot be in Cassandra.
+    """
+    if value is None or value == UNREPRESENTABLE:
+        raise CannotTell(
+            f"A row's {column.source} has no place in {column.cql_type}, so Cassandra cannot have the"
+            " row; it is among `walflow deadletters list`. Leave such rows out with --where."
+        )
     match column.cql_type:
         case "timestamp" | "time":
             return str(int.from_bytes(value, "big", signed=True))

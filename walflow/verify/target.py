@@ -28,6 +28,7 @@ from cassandra.query import BoundStatement, PreparedStatement
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
+from walflow.verify.conversions import UNREPRESENTABLE
 from walflow.verify.copying import TakeRow
 from walflow.verify.plan import CannotTell, Plan
 from walflow.verify.rows import NULL, converted, skip, values
@@ -138,16 +139,18 @@ class Arc:
     start: int = MIN_TOKEN
     width: int = RING
 
+    @property
+    def is_whole(self) -> bool:
+        return self.width == RING
+
     def holds(self, key: bytes, partition_key_size: int) -> bool:
         """Whether it holds the row with this primary key, in the form of `rows`."""
-        if self.width == RING:
-            return True
         parts = [value or b"" for value in values(key)[:partition_key_size]]
         if len(parts) == 1:
             routing_key = parts[0]
         else:
             routing_key = b"".join(struct.pack(">H", len(p)) + p + b"\0" for p in parts)
-        token: int = Murmur3Token.from_key(routing_key).value
+        token: int = Murmur3Token.hash_fn(routing_key)
         return (token - self.start - 1) % RING < self.width
 
     def ranges(self) -> list[tuple[int, int]]:
@@ -228,8 +231,11 @@ class TargetRows:
         return found
 
     def _can_exist(self, key: bytes) -> bool:
-        """Cassandra takes no empty value as the whole partition key."""
-        return self._plan.partition_key_size > 1 or values(key)[0] != b""
+        """Cassandra takes no empty value as the whole partition key, and none of another type."""
+        parts = values(key)
+        if UNREPRESENTABLE in parts:
+            return False
+        return self._plan.partition_key_size > 1 or parts[0] != b""
 
     def _point_read(self, key: Sequence[bytes | None]) -> BoundStatement:
         """The driver would serialize values; these are serialized already."""
