@@ -2,12 +2,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WALFLOW := .venv/bin/walflow
 
-.PHONY: demo test install install-dev lint types unit bench-latency lock help
+.PHONY: demo test install install-dev lint types unit soak bench-latency lock help
 
 help:
 	@echo "make demo           install what is missing and run the pipeline, step by step"
 	@echo "make test           lint, types, and all tests on the real servers"
 	@echo "make unit           the fast tests only"
+	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
 	@echo "make lock           resolve requirements/*.in anew (needs uv)"
 
@@ -32,6 +33,9 @@ types:
 
 unit: install-dev
 	@.venv/bin/pytest tests/unit
+
+soak: install-dev
+	@.venv/bin/pytest tests/soak/differential.py tests/soak/crashes.py --timeout 0
 
 bench-latency: install
 	@.venv/bin/python -m bench.latency
