@@ -15,10 +15,12 @@ BEGIN
 END
 $$;
 
--- Debezium reads the WAL through the slot, the tables for the snapshot, and writes its heartbeat.
+-- Debezium reads the WAL through the slot, the tables for the snapshot, writes its heartbeat, and puts
+-- the watermarks of an incremental snapshot into signals and takes them out again.
 GRANT USAGE ON SCHEMA public, walflow TO walflow_capture;
 GRANT SELECT ON public.created_users TO walflow_capture;
 GRANT SELECT, INSERT, UPDATE ON walflow.heartbeat TO walflow_capture;
+GRANT SELECT, INSERT, DELETE ON walflow.signals TO walflow_capture;
 
 -- Airflow inserts and updates users; it never deletes one.
 GRANT USAGE ON SCHEMA public TO users_writer;
@@ -30,6 +32,12 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'walflow') THEN
         CREATE PUBLICATION walflow FOR TABLE public.created_users, walflow.heartbeat
             WITH (publish_via_partition_root = true);
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_publication_tables
+        WHERE pubname = 'walflow' AND schemaname = 'walflow' AND tablename = 'signals'
+    ) THEN
+        ALTER PUBLICATION walflow ADD TABLE walflow.signals;
     END IF;
 END
 $$;

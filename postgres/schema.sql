@@ -34,3 +34,18 @@ CREATE TABLE IF NOT EXISTS walflow.heartbeat (
     id      integer PRIMARY KEY CHECK (id = 1),
     beat_at timestamptz NOT NULL
 );
+
+-- What Debezium is asked for: it sees each row come through the slot (`walflow snapshot`). It takes
+-- these three columns and no other; its own rows are the watermarks of an incremental snapshot.
+CREATE TABLE IF NOT EXISTS walflow.signals (
+    id   text PRIMARY KEY,
+    type text NOT NULL,
+    data text
+);
+
+-- A recovery that has begun and not ended: `walflow recover` goes on with it.
+CREATE TABLE IF NOT EXISTS walflow.recoveries (
+    connector text PRIMARY KEY,
+    reason    text NOT NULL,
+    began_at  timestamptz NOT NULL DEFAULT now()
+);

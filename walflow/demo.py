@@ -7,6 +7,7 @@ from uuid import UUID
 from rich.console import Console
 
 from walflow.airflow_api import AirflowApi
+from walflow.capture.connector import require_agreement, with_added_tables
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, read_connector
 from walflow.errors import WalflowError
 from walflow.settings import Settings
@@ -53,7 +54,9 @@ class _Steps:
 def _connector(settings: Settings, show: _Steps) -> None:
     show.title("Debezium captures created_users")
     api = ConnectApi(f"http://{settings.address('connect')}")
-    outcome = api.apply(read_connector(USERS_CONNECTOR), str(USERS_CONNECTOR))
+    connector = with_added_tables(api, read_connector(USERS_CONNECTOR))
+    require_agreement(settings, connector, str(USERS_CONNECTOR))
+    outcome = api.apply(connector, str(USERS_CONNECTOR))
     show.seen(f"connector users {outcome}, RUNNING")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from walflow.capture.listing import captured_tables
 from walflow.errors import WalflowError
 from walflow.install.prerequisites import require_java
 from walflow.settings import HOME, Settings
@@ -39,6 +40,7 @@ def run(settings: Settings) -> Iterator[Check]:
     yield _check("loopback", _loopback)
     yield _check("ports", lambda: _ports(settings))
     yield _check("account", lambda: _account(settings))
+    yield _check("captured tables", lambda: _captured(settings))
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
@@ -95,6 +97,17 @@ def _ports(settings: Settings) -> str:
     require_free(stopped)
     running = len(states) - len(stopped)
     return "all free" if not states or running <= 0 else "free, or held by this stack"
+
+
+def _captured(settings: Settings) -> str:
+    postgres = Supervisor(settings).states().get("postgres")
+    if postgres is None or not postgres.is_up:
+        return "PostgreSQL is not running: they are looked at when it is"
+    tables = captured_tables(settings)
+    found = [f"{table.name}: {problem.text}" for table in tables for problem in table.problems]
+    if found:
+        raise WalflowError("\n".join(found))
+    return ", ".join(table.name for table in tables) or "none"
 
 
 def _account(settings: Settings) -> str:

@@ -19,6 +19,9 @@ _FIRST_DAY = -2_440_588
 _LAST_DAY = 2_145_042_905
 """5874897-12-31, the last one."""
 _DAY_US = 86_400_000_000
+_FIRST_US = _FIRST_DAY * _DAY_US
+_LAST_US = 9_224_318_015_999_999_999
+"""294276-12-31 23:59:59.999999, the last timestamp that PostgreSQL has."""
 _ERA_DAYS = 146_097
 """Days of 400 years, after which the Gregorian calendar repeats itself."""
 _ISO = re.compile(r"([+-]?\d{4,})(-\d\d-\d\dT.+)")
@@ -35,8 +38,15 @@ def instant(semantic: str, micros: bool) -> tuple[str, Callable[[Any], int]] | N
     if to_microseconds is None:
         return None
     if micros:
-        return "bigint", lambda value: _bigint(to_microseconds(value))
-    return "timestamp", lambda value: _timestamp(to_microseconds(value))
+        return "bigint", lambda value: _bigint(_possible(to_microseconds(value)))
+    return "timestamp", lambda value: _timestamp(_possible(to_microseconds(value)))
+
+
+def _possible(microseconds: int) -> int:
+    """-infinity within an array of timestamptz comes as a date in the year 292269055."""
+    if _FIRST_US <= microseconds <= _LAST_US or abs(microseconds) == _INFINITY:
+        return microseconds
+    raise ValueError("PostgreSQL has no such timestamp")
 
 
 def _timestamp(microseconds: int) -> int:
@@ -68,7 +78,7 @@ def _microseconds(value: int) -> int:
     """
     if value in (MIN_LONG, MAX_LONG):
         return _INFINITY if value > 0 else -_INFINITY
-    if value < _FIRST_DAY * _DAY_US:
+    if value < _FIRST_US:
         raise ValueError("Debezium's microseconds end on 294247-01-10")
     return value
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_each_make_command_shown_exists(page: str, target: str) -> None:
 @pytest.mark.parametrize(("page", "arguments"), shown(WALFLOW))
 def test_each_walflow_command_shown_is_understood(page: str, arguments: str) -> None:
     command: Any = get_command(app)
-    words = arguments.split()
+    words = shlex.split(arguments)
     name = "walflow"
     while words and words[0] in getattr(command, "commands", {}):
         name = words.pop(0)

@@ -1,10 +1,13 @@
-"""A connector's file is read, or refused with its name and line."""
+"""A connector's file is read, or refused with its name and line; Connect's answers become sentences."""
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from walflow.connect_api import Connector, read_connector
+from walflow.connect_api import ConnectApi, Connector, _state, read_connector
 from walflow.errors import ExitCode, WalflowError
 
 
@@ -61,3 +64,56 @@ def test_a_missing_file_is_told_in_a_sentence(tmp_path: Path) -> None:
 
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.sentence.endswith("absent.json cannot be read: No such file or directory.")
+
+
+TRACE = """org.apache.kafka.connect.errors.ConnectException: An exception occurred
+\tat io.debezium.pipeline.ErrorHandler.setProducerThrowable(ErrorHandler.java:67)
+Caused by: io.debezium.DebeziumException: Creation of replication slot failed
+\t... 5 more
+Caused by: org.postgresql.util.PSQLException: FATAL: role is not permitted to log in
+\t... 14 more
+"""
+
+
+def test_a_failed_tasks_reason_is_the_innermost_cause() -> None:
+    tasks = [{"id": 0, "state": "FAILED", "trace": TRACE}]
+    state = _state({"name": "users", "connector": {"state": "RUNNING"}, "tasks": tasks})
+    assert state.has_failed
+    assert (
+        state.reason == "org.postgresql.util.PSQLException: FATAL: role is not permitted to log in"
+    )
+
+
+def test_a_trace_without_causes_is_told_by_its_first_line() -> None:
+    connector = {"state": "FAILED", "trace": "java.lang.OutOfMemoryError: heap\n\tat …"}
+    state = _state({"name": "users", "connector": connector, "tasks": []})
+    assert state.reason == "java.lang.OutOfMemoryError: heap"
+
+
+class _Busy(BaseHTTPRequestHandler):
+    """Answers as Connect does while it distributes its connectors."""
+
+    def do_GET(self) -> None:
+        self.send_response(409)
+        self.end_headers()
+        self.wfile.write(b'{"error_code": 409, "message": "rebalance expected"}')
+
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+
+@pytest.fixture
+def busy_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_cluster_that_goes_on_distributing_is_told_in_a_sentence(busy_url: str) -> None:
+    with pytest.raises(WalflowError) as caught:
+        ConnectApi(busy_url, rebalance_seconds=0).states()
+    assert caught.value.exit_code is ExitCode.NOT_READY
+    assert "still distributing its connectors" in caught.value.sentence
+    assert "rebalance expected" in caught.value.sentence

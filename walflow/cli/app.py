@@ -5,7 +5,7 @@ import sys
 import typer
 
 from walflow import __version__
-from walflow.cli import connectors, deadletters, stack, verify
+from walflow.cli import connectors, deadletters, recover, snapshot, stack, tables, verify
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
 
@@ -24,7 +24,10 @@ app.command()(stack.logs)
 app.command()(stack.demo)
 app.command()(stack.doctor)
 app.command()(verify.verify)
+app.command()(snapshot.snapshot)
+app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(tables.app, name="tables")
 app.add_typer(deadletters.app, name="deadletters")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from walflow.capture.connector import require_agreement, require_nothing_lost
 from walflow.cli.output import Format, data, messages, table
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, read_connector
 from walflow.settings import load
@@ -33,8 +34,10 @@ def apply(
     ] = USERS_CONNECTOR,
 ) -> None:
     """Validate a connector's JSON, create or update the connector, and wait until it runs."""
-    connector = read_connector(file)
-    outcome = _api().apply(connector, str(file))
+    connector, api = read_connector(file), _api()
+    require_agreement(load(), connector, str(file))
+    require_nothing_lost(api, connector, str(file))
+    outcome = api.apply(connector, str(file))
     messages.print(f"connector {connector.name}: {outcome}, RUNNING", highlight=False)
 
 

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from change_stream.config import stream_config
 from change_stream.connections import Connections, connections
-from change_stream.schemas import SchemaRegistry
 from walflow.cli.output import Format, data, messages, table
 from walflow.deadletters.description import description, lines
 from walflow.deadletters.listing import Listing, listing, shortened
@@ -87,12 +86,11 @@ def show(
     with _connected(settings) as connected, DeadLetterTopic(settings) as topic:
         stored = topic.at(place_of(place, topic.name))
         outcome = Outcomes(connected.session).of([stored.identity])[stored.identity]
-        registry = SchemaRegistry(addresses(settings)["SCHEMA_REGISTRY_URL"], REGISTRY_SECONDS)
         described = description(
             stored,
             outcome,
             Replay(connected).foreseen(stored.letter),
-            registry,
+            connected.registry,
             settings.topics.prefix,
         )
     if output is Format.JSON:

@@ -10,12 +10,11 @@ from walflow import demo as demonstration
 from walflow import doctor as checks
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.starting import Starting
-from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import ExitCode, WalflowError
-from walflow.settings import Settings, load
+from walflow.settings import load
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
-from walflow.stack.status import service_states
+from walflow.stack.status import connector_healths, service_states
 from walflow.stack.supervision import Supervisor
 
 Names = Annotated[
@@ -79,22 +78,17 @@ def status(output: Output = Format.TABLE) -> None:
         for state in states:
             if state.reason:
                 messages.print(f"{state.name}: {state.reason}", style="yellow", markup=False)
-    failed = (
-        _failed_connectors(settings)
+    connectors = (
+        connector_healths(settings)
         if any(s.name == "connect" and s.is_ready for s in states)
         else []
     )
-    for connector in failed:
-        messages.print(
-            f"connector {connector.name}: FAILED: {connector.reason}", style="red", markup=False
-        )
-    if failed or not all(state.is_ready for state in states):
+    for connector in connectors:
+        if connector.has_failed or connector.restarts:
+            style = "red" if connector.has_failed else "yellow"
+            messages.print(connector.sentence, style=style, markup=False, highlight=False)
+    if any(c.has_failed for c in connectors) or not all(state.is_ready for state in states):
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _failed_connectors(settings: Settings) -> list[ConnectorState]:
-    states = ConnectApi(f"http://{settings.address('connect')}").states()
-    return [state for state in states if state.has_failed]
 
 
 def logs(

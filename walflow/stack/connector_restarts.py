@@ -7,52 +7,58 @@ on its way down would stay down when that is long back.
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-import requests
 from supervisor import childutils
 
+from walflow.connect_api import ConnectApi
+from walflow.errors import WalflowError
 from walflow.stack.restarts import note, read, too_often
 
-TIMEOUT = 4
+TIMEOUT = 4.0
+"""Seconds: less than the time between two ticks."""
 
 
-def restart_failed(url: str, file: Path, max_restarts: int, window_seconds: float) -> list[str]:
+def key_of(connector: str) -> str:
+    """Under which name a connector's failures are noted."""
+    return f"connector {connector}"
+
+
+def restart_failed(
+    api: ConnectApi, file: Path, max_restarts: int, window_seconds: float
+) -> list[str]:
     """Restart what is FAILED and has not failed too often; returns the connectors' names.
 
     Args:
-        url: a Connect worker's REST address.
-        file: where deaths are noted, under `connector <name>`.
+        file: where failures are noted.
+
+    Raises:
+        WalflowError: Connect is down or busy.
     """
     restarted = []
-    answer = requests.get(f"{url}/connectors?expand=status", timeout=TIMEOUT)
-    answer.raise_for_status()
-    for name, entry in answer.json().items():
-        key, now = f"connector {name}", time.time()
-        if not _has_failed(entry["status"]):
-            continue
-        if too_often(read(file).get(key, []), now, max_restarts - 1, window_seconds):
+    for state in api.states():
+        key, now = key_of(state.name), time.time()
+        if not state.has_failed or gave_up(read(file).get(key, []), max_restarts, window_seconds):
             continue
         note(file, key, now)
-        path = f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
-        requests.post(url + path, timeout=TIMEOUT).raise_for_status()
-        restarted.append(name)
+        api.restart_failed(state.name)
+        restarted.append(state.name)
     return restarted
 
 
-def _has_failed(status: Any) -> bool:
-    return "FAILED" in (part["state"] for part in (status["connector"], *status["tasks"]))
+def gave_up(failures: list[float], max_restarts: int, window_seconds: float) -> bool:
+    """Whether a connector that has failed this often is left FAILED for now."""
+    return too_often(failures, time.time(), max_restarts - 1, window_seconds)
 
 
 def main() -> None:
-    url, file = sys.argv[1], Path(sys.argv[2])
-    max_restarts, window = int(sys.argv[3]), float(sys.argv[4])
+    api = ConnectApi(sys.argv[1], timeout=TIMEOUT, rebalance_seconds=0)
+    file, max_restarts, window = Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     while True:
         childutils.listener.wait()
         try:
-            for name in restart_failed(url, file, max_restarts, window):
+            for name in restart_failed(api, file, max_restarts, window):
                 print(f"restarted what had failed of connector {name}", file=sys.stderr, flush=True)
-        except requests.RequestException:
+        except WalflowError:
             pass  # Connect is down or busy; the next tick asks again
         childutils.listener.ok()
 

@@ -11,6 +11,8 @@ from walflow.stack.config_files import write_properties
 from walflow.stack.jvm import class_path, java
 from walflow.stack.service import NotReady, Readiness, Service
 
+NOTIFICATIONS = "walflow.notifications"
+"""Where Debezium tells how far a snapshot is: `notification.sink.topic.name` of the connector."""
 DEAD_LETTERS = {
     # With the segment's day, a letter is kept for 8 days at the most: less than the 10 for which
     # Cassandra remembers deletes (docs/exactness.md).
@@ -74,6 +76,7 @@ def create_topics(settings: Settings) -> None:
     wanted = {
         settings.source_topic: settings.topics.partitions,
         settings.topics.dead_letters: 1,
+        NOTIFICATIONS: 1,
     }
     admin = _admin(settings)
     try:

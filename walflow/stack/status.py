@@ -1,5 +1,6 @@
 """What can be said of each service right now."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -7,9 +8,13 @@ from typing import Any
 
 import psutil
 
+from walflow.connect_api import ConnectApi, ConnectorState
+from walflow.errors import WalflowError
+from walflow.recovery import find_loss
 from walflow.settings import Settings
 from walflow.stack import restarts
 from walflow.stack.catalogue import services
+from walflow.stack.connector_restarts import gave_up, key_of
 from walflow.stack.service import NotReady, Service
 from walflow.stack.supervision import ProcessState, Supervisor
 
@@ -58,6 +63,57 @@ def service_states(settings: Settings) -> list[ServiceState]:
     known = list(services(settings).values())
     with ThreadPoolExecutor(max_workers=len(known)) as pool:
         return list(pool.map(state_of, known))
+
+
+@dataclass(frozen=True)
+class ConnectorHealth:
+    name: str
+    state: str
+    """running, failed, gave up, or what else Connect says of it."""
+    restarts: int
+    """Failures since the stack was started, each followed by a restart within bounds."""
+    reason: str
+    """Why it does not run and what to do, or empty."""
+
+    @property
+    def has_failed(self) -> bool:
+        return self.state in ("failed", "gave up")
+
+    @property
+    def sentence(self) -> str:
+        restarted = f", restarted {self.restarts} times" if self.restarts else ""
+        return f"connector {self.name}: {self.state}{restarted}" + (
+            f": {self.reason}" if self.reason else ""
+        )
+
+
+def connector_healths(settings: Settings) -> list[ConnectorHealth]:
+    """The state of every connector.
+
+    Raises:
+        WalflowError: Connect does not answer.
+    """
+    failures = restarts.read(Supervisor(settings).connector_deaths)
+    states = ConnectApi(f"http://{settings.address('connect')}").states()
+    return [_health(settings, state, failures.get(key_of(state.name), [])) for state in states]
+
+
+def _health(settings: Settings, state: ConnectorState, failures: list[float]) -> ConnectorHealth:
+    if not state.has_failed:
+        word = "running" if state.is_running else state.connector.lower()
+        return ConnectorHealth(state.name, word, len(failures), "")
+    supervision = settings.supervision
+    is_left = gave_up(failures, supervision.max_restarts, supervision.restart_window_seconds)
+    reason = f"{state.reason}. {_advice(settings, state)}"
+    return ConnectorHealth(state.name, "gave up" if is_left else "failed", len(failures), reason)
+
+
+def _advice(settings: Settings, state: ConnectorState) -> str:
+    with contextlib.suppress(WalflowError):
+        loss = find_loss(settings)
+        if loss is not None and loss.connector == state.name:
+            return f"{loss.sentence} Run: walflow recover"
+    return "See `walflow logs connect`."
 
 
 def _state(

@@ -1,0 +1,1 @@
+"""Which tables are captured: checked, added and removed while the stream runs."""

@@ -1,0 +1,97 @@
+"""The topics of captured tables, and the Spark slots that their partitions need."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import kafka
+import kafka.errors
+from kafka.admin import NewTopic
+
+from change_stream.restart_requests import RestartRequests
+from walflow.errors import ExitCode, WalflowError
+from walflow.settings import Settings
+from walflow.stack.cassandra import cluster
+from walflow.tables import TableRule
+from walflow.verify.target import failures_told
+
+REAL_TIME = "real-time"
+
+
+def read_by_stream(settings: Settings) -> dict[str, int]:
+    """Topic → partitions, of all topics that the stream's pattern takes.
+
+    Raises:
+        WalflowError: Kafka does not answer.
+    """
+    pattern = re.compile(rf"{re.escape(settings.topics.prefix)}\.(?!walflow\.).*")
+    with _admin(settings) as admin:
+        names = [name for name in admin.list_topics() if pattern.fullmatch(name)]
+        if not names:
+            return {}
+        return {t["name"]: len(t["partitions"]) for t in admin.describe_topics(names)}
+
+
+def require_slots(settings: Settings, present: Mapping[str, int], topic: str) -> None:
+    """Refuse a new topic for whose partitions the stream has no slots.
+
+    In real-time mode a task keeps its slot for its whole batch, so each partition needs one; the
+    stream would stop at a topic too many.
+
+    Raises:
+        WalflowError: naming the setting, and the mode that needs fewer slots.
+    """
+    if settings.stream.trigger != REAL_TIME or topic in present:
+        return
+    needed = sum(present.values()) + settings.topics.partitions
+    slots = settings.stream.slots
+    if needed > slots:
+        raise WalflowError(
+            f"The stream has {slots} slots (stream.slots) and reads {sum(present.values())} partitions"
+            f" of {len(present)} topics; {topic} would add {settings.topics.partitions}, and in"
+            f" real-time mode each needs a slot. Set stream.slots to {needed} or more, or"
+            ' stream.trigger = "micro-batch", which needs fewer, and run: walflow restart spark-worker'
+            " stream. Nothing was changed.",
+            ExitCode.USAGE,
+        )
+
+
+def create(settings: Settings, topic: str) -> None:
+    """Make a table's topic, with the partitions that pipeline.toml says."""
+    with _admin(settings) as admin, contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
+        new = NewTopic(topic, settings.topics.partitions, settings.topics.replication)
+        admin.create_topics([new])
+
+
+def ask_stream_to_read(settings: Settings, topic: str) -> None:
+    """Have the stream's query started again, which finds the topic; else its next batch would."""
+    with failures_told(), cluster(settings) as connected:
+        RestartRequests(connected.connect()).add(f"topic {topic} is new")
+
+
+def has_target(settings: Settings, rule: TableRule) -> bool:
+    """Whether Cassandra has the table that a rule names."""
+    with failures_told(), cluster(settings) as connected:
+        connected.connect()
+        keyspace = connected.metadata.keyspaces.get(rule.keyspace)
+        return keyspace is not None and rule.table in keyspace.tables
+
+
+@contextmanager
+def _admin(settings: Settings) -> Iterator[kafka.KafkaAdminClient]:
+    try:
+        admin = kafka.KafkaAdminClient(
+            bootstrap_servers=settings.address("kafka"),
+            request_timeout_ms=10000,
+            bootstrap_timeout_ms=5000,
+        )
+        try:
+            yield admin
+        finally:
+            admin.close()
+    except (kafka.errors.KafkaError, ValueError) as error:
+        raise WalflowError(
+            f"Kafka does not answer at {settings.address('kafka')}: {error}. See `walflow status`.",
+            ExitCode.NOT_READY,
+        ) from error

@@ -1,0 +1,1 @@
+"""Incremental snapshots: rows of captured tables read again while changes flow."""
