@@ -8,6 +8,7 @@ import psycopg2.extensions
 from cassandra.cluster import Session
 
 from tests.conftest import Stack
+from tests.e2e.captured import envelopes_of
 from tests.e2e.tables import source_rows, target_rows
 
 
@@ -114,7 +115,10 @@ def test_the_last_of_many_updates_of_one_row_wins(
 def test_a_row_whose_insert_waited_for_a_delete_is_kept_although_its_lsn_is_lower(
     stack: Stack, source: Any, target: Session, eventually: Any
 ) -> None:
-    """T2 inserts the key that T1 has inserted, waits, T1 deletes it and commits, T2 commits."""
+    """T2 inserts the key that T1 has inserted, waits, T1 deletes it and commits, T2 commits.
+
+    T2's row is written to the WAL before it waits. Stamped by LSN, T1's delete would win.
+    """
     user, behind = uuid4(), uuid4()
     first = psycopg2.connect(stack.settings.postgres_dsn())
     _insert(first, user, phone="first")
@@ -134,6 +138,9 @@ def test_a_row_whose_insert_waited_for_a_delete_is_kept_although_its_lsn_is_lowe
     _insert(source, behind, phone="behind")
     eventually(lambda: _cell(target, behind, "phone"), "behind")
     eventually(lambda: _cell(target, user, "phone"), "second")
+    changes = envelopes_of(stack.settings, user)
+    assert [change["op"] for change in changes] == ["c", "d", "c"]
+    assert max(changes, key=lambda change: change["source"]["lsn"])["op"] == "d"
 
 
 def _poll(connection: Any) -> None:
