@@ -61,6 +61,11 @@ class TableRule:
     setting: TableSettings = field(default_factory=TableSettings)
     secret: bytes = b""
 
+    @property
+    def micros(self) -> bool:
+        """Whether timestamps become bigint, microseconds since 1970, in place of CQL's timestamp."""
+        return self.setting.timestamps == "micros"
+
     def columns(self, names: Iterable[str], key: Iterable[str]) -> tuple[TargetColumn, ...]:
         """The columns that are written, of those that the table has, in their order.
 

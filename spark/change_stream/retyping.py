@@ -76,6 +76,7 @@ def retyped(column: Column, present: str) -> Column:
     if (column.cql_type, present) == ("float", "double"):
         return replace(column, cql_type=present)
     raise Unmappable(
-        f"column {column.name} is {present} in Cassandra and now {column.cql_type} by PostgreSQL's type:"
-        f" write it to another column by rename in pipeline.toml, or drop the table and take a snapshot"
+        f"column {column.name} is {present} in Cassandra and now {column.cql_type} by PostgreSQL's type"
+        " and the table's rule: write it to another column by rename in pipeline.toml, or drop the"
+        " table and take a snapshot"
     )

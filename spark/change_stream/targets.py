@@ -11,7 +11,7 @@ from change_stream.change import Change
 from change_stream.columns import Column, Unmappable, columns_of, row_schema
 from change_stream.mutation import Cell, Target
 from change_stream.retyping import masked, retyped
-from walflow.tables import RuleConflict, TableRules
+from walflow.tables import RuleConflict, TableRule, TableRules
 
 
 class TableGone(Exception):
@@ -50,7 +50,8 @@ class Targets:
                 table's rule does not fit it, or Cassandra refuses the table.
         """
         try:
-            target = self._target(change, key_schema[1], value_schema[1])
+            rule = self._rules.rule(change.schema, change.table)
+            target = target_of(rule, key_schema[1], value_schema[1])
             self._create(target)
             target = self._fitted(target)
         except InvalidRequest as error:
@@ -59,26 +60,6 @@ class Targets:
             raise Unmappable(str(error)) from error
         self._known[(topic, key_schema[0], value_schema[0])] = target
         return target
-
-    def _target(
-        self, change: Change, key_schema: Mapping[str, Any], envelope: Mapping[str, Any]
-    ) -> Target:
-        rule = self._rules.rule(change.schema, change.table)
-        columns = {column.name: column for column in columns_of(row_schema(envelope))}
-        source_key = [column.name for column in columns_of(key_schema)]
-        cells = {
-            named.source: Cell(named.source, masked(columns[named.source], named))
-            for named in rule.columns(columns, source_key)
-        }
-        partition, clustering = rule.primary_key(source_key)
-        return Target(
-            rule.keyspace,
-            rule.table,
-            tuple(cells[name] for name in partition),
-            tuple(cells[name] for name in clustering),
-            tuple(cells.values()),
-            frozenset(source_key),
-        )
 
     def _create(self, target: Target) -> None:
         if self._metadata(target) is not None:
@@ -141,6 +122,32 @@ class Targets:
     def _metadata(self, target: Target) -> TableMetadata | None:
         keyspace = self._session.cluster.metadata.keyspaces.get(target.keyspace)
         return keyspace.tables.get(target.table) if keyspace is not None else None
+
+
+def target_of(
+    rule: TableRule, key_schema: Mapping[str, Any], envelope: Mapping[str, Any]
+) -> Target:
+    """The target that a rule makes of a table's Avro schemas, whatever Cassandra has.
+
+    Raises:
+        Unmappable: a column's type has no CQL counterpart.
+        RuleConflict: the rule does not fit the table.
+    """
+    columns = {column.name: column for column in columns_of(row_schema(envelope), rule.micros)}
+    source_key = [column.name for column in columns_of(key_schema)]
+    cells = {
+        named.source: Cell(named.source, masked(columns[named.source], named))
+        for named in rule.columns(columns, source_key)
+    }
+    partition, clustering = rule.primary_key(source_key)
+    return Target(
+        rule.keyspace,
+        rule.table,
+        tuple(cells[name] for name in partition),
+        tuple(cells[name] for name in clustering),
+        tuple(cells.values()),
+        frozenset(source_key),
+    )
 
 
 def _name(cell: Cell) -> str:

@@ -1,5 +1,7 @@
 """What is done with rows once they are bytes: proof of a difference, tokens, plans, results."""
 
+import hashlib
+import hmac
 import struct
 from itertools import pairwise
 from typing import Any
@@ -73,6 +75,24 @@ def test_renames_and_masks_of_the_rule_are_applied() -> None:
     assert name.target == "full_name"
     assert at.conversion.convert is not None
     assert at.conversion.convert(struct.pack(">q", 1)) == b"***"
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["made", "not made yet"])
+def test_microseconds_of_the_rule_are_compared_as_such(there: bool) -> None:
+    columns = [("id", "int"), ("name", "text"), *([("at", "bigint")] if there else [])]
+    planned = plan(SOURCE, rule(timestamps="micros"), target(*columns))
+    at = planned.rest[-1]
+    assert (at.source, at.cql_type, at.in_target) == ("at", "bigint", there)
+    assert at.conversion.convert is not None
+    assert at.conversion.convert(struct.pack(">q", 1)) == struct.pack(">q", 946_684_800_000_001)
+
+
+def test_a_masked_timestamp_of_microseconds_is_the_hash_of_its_bigint() -> None:
+    hashed = target(("id", "int"), ("name", "text"), ("at", "text"))
+    at = plan(SOURCE, rule(timestamps="micros", mask={"at": "hash"}), hashed).rest[-1]
+    assert at.conversion.convert is not None
+    expected = hmac.new(b"secret", struct.pack(">q", 946_684_800_000_001), hashlib.sha256)
+    assert at.conversion.convert(struct.pack(">q", 1)) == expected.hexdigest().encode()
 
 
 def test_rows_are_not_looked_up_by_a_masked_key() -> None:

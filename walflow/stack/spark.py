@@ -154,8 +154,12 @@ def _overrides() -> dict[str, str]:
 
     Of the environment it would only see what supervisord was once started with.
     """
-    names = tuple(f"{ENV_PREFIX}{section.upper()}__" for section in READ_BY_STREAM)
-    return {name: value for name, value in os.environ.items() if name.startswith(names)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(ENV_PREFIX)
+        and name.removeprefix(ENV_PREFIX).partition("__")[0].lower() in READ_BY_STREAM
+    }
 
 
 def _application_start(applications_url: str) -> int:

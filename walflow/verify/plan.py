@@ -107,9 +107,10 @@ def plan(source: SourceTable, rule: TableRule, target: TableMetadata | None) -> 
         raise CannotTell(f"{error}.") from error
     by_name = {column.name: column for column in source.columns}
     key_names = (*partition, *clustering)
-    micros = rule.setting.timestamps == "micros"
     compared = {
-        w.source: _compared(source, by_name[w.source], w, target, w.source in key_names, micros)
+        w.source: _compared(
+            source, by_name[w.source], w, target, w.source in key_names, rule.micros
+        )
         for w in wanted
     }
     key = tuple(compared.pop(name) for name in key_names)
