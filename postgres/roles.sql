@@ -30,9 +30,11 @@ GRANT INSERT ON public.set_aside_users TO users_writer;
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'walflow') THEN
-        CREATE PUBLICATION walflow FOR TABLE public.created_users, walflow.heartbeat
-            WITH (publish_via_partition_root = true);
+        CREATE PUBLICATION walflow FOR TABLE public.created_users, walflow.heartbeat;
     END IF;
+    -- Without the second, a stored generated column comes in a snapshot and not in a change.
+    ALTER PUBLICATION walflow
+        SET (publish_via_partition_root = true, publish_generated_columns = stored);
     IF NOT EXISTS (
         SELECT FROM pg_publication_tables
         WHERE pubname = 'walflow' AND schemaname = 'walflow' AND tablename = 'signals'

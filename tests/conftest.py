@@ -13,6 +13,7 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.query import dict_factory
 
+from tests import table_rules
 from walflow.settings import HOME, Settings
 from walflow.stack import lifecycle
 from walflow.stack.cassandra import cluster
@@ -24,6 +25,9 @@ STACK = {
     "WALFLOW_PATHS__RUN": ".run-test",
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
+    # Each table that a test captures takes two for good, one for each partition of its topic.
+    "WALFLOW_STREAM__SLOTS": "24",
+    **table_rules.ENVIRONMENT,
 }
 DEMO_USERS = 60
 

@@ -1,0 +1,29 @@
+"""Sections of pipeline.toml for tables of the tests: the stream reads them when it starts."""
+
+import json
+
+TABLE_RULES = {
+    "types.instants": {"timestamps": "micros"},
+    "public.E2E People": {
+        "target": "People_Of_E2E",
+        "clustering_key": ["no"],
+        "exclude": ["secret"],
+        "rename": {"joined": "Joined At"},
+        "mask": {
+            "email": "hash",
+            "salary": "hash",
+            "photo": "hash",
+            "phone": "redact",
+            "post_code": "truncate:3",
+        },
+    },
+    "public.e2e_moving": {
+        "target": "e2e_by_city",
+        "partition_key": ["city"],
+        "clustering_key": ["at", "id"],
+        "columns": ["id", "city", "at", "note", "document"],
+        "timestamps": "micros",
+    },
+}
+ENVIRONMENT = {"WALFLOW_TABLES": json.dumps(TABLE_RULES)}
+"""Overrides of a stack whose stream is to have them."""
