@@ -10,7 +10,7 @@ help:
 	@echo "make unit           the fast tests only"
 	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
-	@echo "make lock           resolve requirements/*.in anew (needs uv)"
+	@echo "make lock           resolve requirements/*.in and pom.xml anew (needs uv)"
 
 demo: install
 	@$(WALFLOW) demo
@@ -46,3 +46,4 @@ lock:
 	$(LOCK) requirements/main.in -o requirements/main.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --exclude-newer 2026-09-20 requirements/airflow.in -o requirements/airflow.txt
+	@.venv/bin/python -m walflow.install.jars

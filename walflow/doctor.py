@@ -9,11 +9,11 @@ import psutil
 
 from walflow.capture.listing import captured_tables
 from walflow.errors import WalflowError
+from walflow.install.jars import DEPS
 from walflow.install.prerequisites import require_java
 from walflow.settings import HOME, Settings
 from walflow.stack.airflow import AIRFLOW
 from walflow.stack.catalogue import services
-from walflow.stack.jvm import DEPS
 from walflow.stack.ports import require_free
 from walflow.stack.supervision import Supervisor
 from walflow.stack.unprivileged import account

@@ -1,14 +1,22 @@
-"""Jars and server archives by Maven, from pom.xml into .deps."""
+"""Jars and server archives by Maven, from pom.xml into .deps, checked against requirements/jars.sha256.
 
+`.venv/bin/python -m walflow.install.jars` writes that lock anew from what Maven brings.
+"""
+
+import hashlib
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
+from walflow.errors import WalflowError
 from walflow.install.prerequisites import require_maven
 from walflow.install.steps import digest, run
 
 HOME = Path(__file__).resolve().parents[2]
 POM = HOME / "pom.xml"
+LOCK = HOME / "requirements" / "jars.sha256"
+"""Lines of sha256sum, with paths below .deps."""
 DEPS = HOME / ".deps"
 PROFILES = {
     "plain": "Debezium, Schema Registry, PostgreSQL and Spark's Kafka source",
@@ -22,20 +30,46 @@ def install() -> bool:
     """Bring in every profile of pom.xml; False if all are there.
 
     Raises:
-        WalflowError: Maven failed.
+        WalflowError: Maven failed, or brought other files than the lock names.
     """
-    mark, wanted = DEPS / ".installed", digest([POM])
+    mark, wanted = DEPS / ".installed", digest([POM, LOCK])
     if mark.exists() and mark.read_text() == wanted:
         return False
-    shutil.rmtree(DEPS, ignore_errors=True)
-    for profile, title in PROFILES.items():
-        # -C: a file whose checksum differs from the repository's is refused.
-        command = [require_maven(), "--batch-mode", "-C", "-ntp", "-f", str(POM), "-P", profile]
-        run(f"jars: {title}", [*command, "generate-resources"], 1, lambda line: "BUILD" in line)
+    _fetch()
+    _require_locked(LOCK.read_text().splitlines(), checksums(DEPS))
     _add_converter_manifest()
     (DEPS / "class-archives").mkdir()
     mark.write_text(wanted)
     return True
+
+
+def checksums(folder: Path) -> list[str]:
+    """A line of sha256sum for each archive below a folder, by path."""
+    paths = [p for p in folder.rglob("*") if p.suffix in (".jar", ".txz")]
+    return [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}"
+        for path in sorted(paths)
+    ]
+
+
+def _fetch() -> None:
+    shutil.rmtree(DEPS, ignore_errors=True)
+    for profile, title in PROFILES.items():
+        command = [require_maven(), "--batch-mode", "-ntp", "-f", str(POM), "-P", profile]
+        run(f"jars: {title}", [*command, "generate-resources"], 1, lambda line: "BUILD" in line)
+
+
+def _require_locked(locked: list[str], found: list[str]) -> None:
+    """Maven would only warn of a checksum that differs, and some repositories have none."""
+    if locked == found:
+        return
+    differing = sorted({line.split("  ")[1] for line in set(locked) ^ set(found)})
+    raise WalflowError(
+        f"Maven brought other files than {LOCK.relative_to(HOME)} names: {', '.join(differing[:5])}"
+        f"{f' and {len(differing) - 5} more' if len(differing) > 5 else ''}. If pom.xml was changed,"
+        " `make lock` writes the lock anew; if not, take these artifacts out of Maven's cache"
+        " (~/.m2/repository) and run the same command again."
+    )
 
 
 def _add_converter_manifest() -> None:
@@ -46,3 +80,11 @@ def _add_converter_manifest() -> None:
     service = "META-INF/services/org.apache.kafka.connect.storage.Converter"
     with zipfile.ZipFile(DEPS / "plugins" / "avro-converter" / "manifest.jar", "w") as jar:
         jar.writestr(service, "io.apicurio.registry.utils.converter.AvroConverter\n")
+
+
+if __name__ == "__main__":
+    try:
+        _fetch()
+    except WalflowError as error:
+        sys.exit(f"✘ {error.sentence}")
+    LOCK.write_text("\n".join(checksums(DEPS)) + "\n")

@@ -6,9 +6,10 @@ from cassandra import DriverException
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy
 
+from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
-from walflow.stack.jvm import DEPS, class_path, java
+from walflow.stack.jvm import class_path, java
 from walflow.stack.service import NotReady, Readiness, Service
 
 

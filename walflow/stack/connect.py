@@ -1,9 +1,10 @@
 """Kafka Connect, with Debezium and the Avro converter on its plugin path."""
 
+from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.http import get_json
-from walflow.stack.jvm import DEPS, class_path, java
+from walflow.stack.jvm import class_path, java
 from walflow.stack.registry import NATIVE_API
 from walflow.stack.service import NotReady, Readiness, Service
 

@@ -2,11 +2,8 @@
 
 import os
 
+from walflow.install.jars import DEPS
 from walflow.install.prerequisites import java_home
-from walflow.settings import HOME
-
-DEPS = HOME / ".deps"
-
 
 LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """For what coordinates and moves no records: it starts faster and takes less of the machine."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg2
 
 from walflow.errors import WalflowError
+from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
-from walflow.stack.jvm import DEPS
 from walflow.stack.service import NotReady, Readiness, Service
 from walflow.stack.unprivileged import Account, account
 
