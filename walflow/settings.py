@@ -145,6 +145,7 @@ class Stream(Section):
     groups_in_flight: Positive
     pending_rows: Positive
     write_retry_seconds: Positive
+    schema_confirm_seconds: Annotated[int, Field(ge=0, le=300)]
     dead_letter_policy: Literal["topic", "halt"]
 
 

@@ -25,6 +25,7 @@ class StreamConfig:
     groups_in_flight: int
     pending_rows: int
     retry_seconds: float
+    schema_confirm_seconds: float
 
 
 def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamConfig:
@@ -49,4 +50,5 @@ def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamCon
         groups_in_flight=stream.groups_in_flight,
         pending_rows=stream.pending_rows,
         retry_seconds=stream.write_retry_seconds,
+        schema_confirm_seconds=stream.schema_confirm_seconds,
     )

@@ -42,7 +42,9 @@ def connections(config: StreamConfig) -> Connections:
     """The connections of this process: Spark reuses its Python workers for task after task."""
     session = cassandra_session(config)
     generations = Generations(session, config.bootstrap_servers)
-    registry = SchemaRegistry(config.registry_url, config.retry_seconds)
+    registry = SchemaRegistry(
+        config.registry_url, config.retry_seconds, config.schema_confirm_seconds
+    )
     interpreter = Interpreter(registry, Targets(session, config.rules), generations)
     statements = Statements(session)
     truncations = Truncations(

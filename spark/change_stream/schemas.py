@@ -5,6 +5,7 @@ import json
 import math
 import time
 from typing import Any
+from urllib.parse import urljoin
 
 import fastavro
 import requests
@@ -17,12 +18,15 @@ NOT_FOUND = (40403, 40401)
 
 Any other 404 is that of a wrong or unready server.
 """
-SETTLED_SECONDS = 5.0
-"""How long a registry has to have answered without a break before its "unknown id" is believed.
+READINESS = "/health/ready"
+"""Where Apicurio answers 503 until it has read its journal; Confluent's registry has no such page.
 
-Apicurio serves for 0.2 to 0.4 s (a dozen schemas) before it has read its topic and denies ids that it
-has. It takes longer than this to start, so a restart shows as a break.
+Apicurio's API does not wait for that: it serves for seconds (2.1 s with 29 schemas) while it denies ids
+that it has (KafkaSqlRegistryStorage: `initialize` returns before `isReady`). Confluent's registry reads
+its journal before it listens.
 """
+BREAK_SECONDS = 1.0
+"""Answers farther apart than this may be those of two runs: no registry starts faster."""
 FIRST_DELAY = 0.1
 
 
@@ -31,14 +35,19 @@ class RegistryUnavailable(Exception):
 
 
 class SchemaRegistry:
-    """Reads schemas over Confluent's REST API and keeps them: a schema of an id never changes."""
+    """Reads schemas over Confluent's REST API and keeps them: a schema of an id never changes.
 
-    def __init__(
-        self, url: str, retry_seconds: float, settled_seconds: float = SETTLED_SECONDS
-    ) -> None:
+    Args:
+        retry_seconds: how long an answer is asked for.
+        confirm_seconds: how long the registry must have answered without a break before its
+            "unknown id" is believed; 0 where being wrong does no harm.
+    """
+
+    def __init__(self, url: str, retry_seconds: float, confirm_seconds: float = 0.0) -> None:
         self._url = url.rstrip("/")
+        self._readiness = urljoin(url, READINESS)
         self._retry_seconds = retry_seconds
-        self._settled_seconds = settled_seconds
+        self._confirm_seconds = confirm_seconds
         self._answers_since = self._answered_at = -math.inf
         self._schemas: dict[int, Schema] = {}
         self._http = requests.Session()
@@ -47,7 +56,7 @@ class SchemaRegistry:
         """The parsed Avro schema of an id.
 
         Raises:
-            Undecodable: the registry, settled, knows no such id, or the schema is not Avro.
+            Undecodable: the registry knows no such id, which is confirmed, or the schema is not Avro.
             RegistryUnavailable: no usable answer within the retry time.
         """
         known = self._schemas.get(identifier)
@@ -88,7 +97,7 @@ class SchemaRegistry:
                 text = self._asked(identifier)
                 if text is not None:
                     return text
-                if self._is_settled():
+                if self._is_confirmed():
                     raise Undecodable(f"the registry knows no schema id {identifier}")
                 delay = FIRST_DELAY
             except (requests.RequestException, KeyError, TypeError) as error:
@@ -102,17 +111,24 @@ class SchemaRegistry:
             delay = min(delay * 2, 5)
 
     def _asked(self, identifier: int) -> str | None:
-        """The registry's answer; None: it knows no such id."""
+        """The registry's answer; None: it is ready and knows no such id."""
         answer = self._http.get(f"{self._url}/schemas/ids/{identifier}", timeout=10)
         unknown = answer.status_code == 404 and answer.json()["error_code"] in NOT_FOUND
-        if not unknown:
+        if unknown:
+            self._require_ready()
+        else:
             answer.raise_for_status()
         text = None if unknown else str(answer.json()["schema"])
         now = time.monotonic()
-        if now - self._answered_at > self._settled_seconds:
+        if now - self._answered_at > BREAK_SECONDS:
             self._answers_since = now
         self._answered_at = now
         return text
 
-    def _is_settled(self) -> bool:
-        return self._answered_at - self._answers_since >= self._settled_seconds
+    def _require_ready(self) -> None:
+        answer = self._http.get(self._readiness, timeout=10)
+        if answer.status_code == requests.codes.service_unavailable:
+            answer.raise_for_status()
+
+    def _is_confirmed(self) -> bool:
+        return self._answered_at - self._answers_since >= self._confirm_seconds

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from change_stream.record import Undecodable
-from change_stream.schemas import RegistryUnavailable, SchemaRegistry
+from change_stream.schemas import BREAK_SECONDS, READINESS, RegistryUnavailable, SchemaRegistry
 
 ONE = {
     "type": "record",
@@ -30,11 +31,14 @@ UNKNOWN_ID = (404, '{"error_code": 40403, "message": "Schema not found"}')
 LONG = 30.0
 """A retry time that no test waits out."""
 SOON = 0.3
-"""Within this a registry settles, and within this a test asks again."""
+"""Long enough to be asked several times, short enough to wait for."""
 
 
 class Registry(ThreadingHTTPServer):
-    """Speaks GET /schemas/ids/{id}; `first` are answered before what is really there."""
+    """Speaks GET /schemas/ids/{id}; `first` are answered before what is really there.
+
+    `unready` is how often its page of readiness, which it has only then, answers 503.
+    """
 
     daemon_threads = True
 
@@ -42,6 +46,7 @@ class Registry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.texts: dict[int, str] = {1: json.dumps(ONE), 2: json.dumps(TWO)}
         self.first: list[tuple[int, str]] = []
+        self.unready = 0
         self.requests: Counter[str] = Counter()
 
     @property
@@ -50,6 +55,9 @@ class Registry(ThreadingHTTPServer):
 
     def answer(self, path: str) -> tuple[int, str]:
         self.requests[path] += 1
+        if path == READINESS:
+            self.unready -= 1
+            return (503 if self.unready >= 0 else 404), ""
         if self.first:
             return self.first.pop(0)
         text = self.texts.get(int(path.removeprefix("/schemas/ids/")))
@@ -106,7 +114,7 @@ def test_a_schema_is_asked_for_once(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("code", [40403, 40401])
-def test_an_id_that_a_settled_registry_does_not_know_is_undecodable(
+def test_an_id_that_a_registry_denies_for_the_time_of_confirmation_is_undecodable(
     registry: Registry, code: int
 ) -> None:
     registry.first = [(404, json.dumps({"error_code": code}))] * 1000
@@ -121,14 +129,35 @@ def test_an_id_that_a_settled_registry_does_not_know_is_undecodable(
 def test_an_unknown_id_is_not_believed_of_a_registry_that_has_just_begun_to_answer(
     registry: Registry,
 ) -> None:
-    """Apicurio denies what it has until it has read its topic."""
     registry.first = [(503, ""), UNKNOWN_ID, UNKNOWN_ID]
-    schemas = SchemaRegistry(registry.url, LONG)
+    schemas = SchemaRegistry(registry.url, LONG, LONG)
 
     assert schemas.decode(payload(1, ONE, {"id": 1, "name": None}))[0] == 1
 
 
-def test_a_break_in_its_answers_makes_a_registry_unsettled_again(registry: Registry) -> None:
+def test_an_unknown_id_is_not_believed_of_a_registry_that_says_it_is_not_ready(
+    registry: Registry,
+) -> None:
+    """However long it denies: its journal may take longer to read than the time of confirmation."""
+    registry.first = [UNKNOWN_ID] * 3
+    registry.unready = 3
+    schemas = SchemaRegistry(registry.url, LONG)
+
+    assert schemas.schema(1)
+    assert registry.requests[READINESS] == 3
+
+
+def test_a_registry_that_stays_unready_fails_the_task_and_not_the_record(
+    registry: Registry,
+) -> None:
+    registry.unready = 1000
+    schemas = SchemaRegistry(registry.url, 0.25)
+
+    with pytest.raises(RegistryUnavailable, match=r"gave no schema 99 .* 503"):
+        schemas.schema(99)
+
+
+def test_an_error_among_its_answers_makes_a_registry_unconfirmed_again(registry: Registry) -> None:
     schemas = SchemaRegistry(registry.url, LONG, SOON)
     with pytest.raises(Undecodable):
         schemas.schema(99)
@@ -137,7 +166,22 @@ def test_a_break_in_its_answers_makes_a_registry_unsettled_again(registry: Regis
     assert schemas.schema(1)
 
 
-def test_while_a_settled_registry_keeps_answering_the_next_unknown_id_is_told_at_once(
+def test_answers_so_far_apart_that_it_may_have_restarted_make_a_registry_unconfirmed_again(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schemas = SchemaRegistry(registry.url, LONG, SOON)
+    with pytest.raises(Undecodable):
+        schemas.schema(99)
+    now = time.monotonic
+    monkeypatch.setattr(
+        "change_stream.schemas.time.monotonic", lambda: now() + BREAK_SECONDS + 0.01
+    )
+    registry.first = [UNKNOWN_ID]
+
+    assert schemas.schema(1)
+
+
+def test_while_a_confirmed_registry_keeps_answering_the_next_unknown_id_is_told_at_once(
     registry: Registry,
 ) -> None:
     schemas = SchemaRegistry(registry.url, LONG, SOON)

@@ -185,7 +185,12 @@ def _tell(stored: StoredLetter, what: str) -> None:
 @contextmanager
 def _connected(settings: Settings) -> Iterator[Connections]:
     """The stream's own connections, in this process."""
-    config = changed(stream_config(settings, addresses(settings)), retry_seconds=REGISTRY_SECONDS)
+    config = changed(
+        stream_config(settings, addresses(settings)),
+        retry_seconds=REGISTRY_SECONDS,
+        # A wrong "unknown id" does no harm here: the letter stays open.
+        schema_confirm_seconds=0,
+    )
     try:
         connected = connections(config)
     except NoHostAvailable as error:
