@@ -9,6 +9,8 @@ from kafka import TopicPartition
 
 from change_stream.record import Record
 
+POLL_MS = 50
+"""Behind the last record a poll lasts so long, whatever markers come."""
 STALLED_SECONDS = 60.0
 
 
@@ -48,10 +50,19 @@ class KafkaLog:
         start = self._written.beginning_offsets([place])[place]
         return int(start), int(self._written.end_offsets([place])[place])
 
-    def read(self, partition: int, start: int, end: int) -> Iterator[Record]:
+    def read(
+        self,
+        partition: int,
+        start: int,
+        end: int,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> Iterator[Record]:
         """The committed records with start ≤ offset < end, in order.
 
         Waits for transactions that are open in this stretch.
+
+        Args:
+            stalled_seconds: how long to wait for the next record.
 
         Raises:
             LogStalled: one of them does not end.
@@ -59,10 +70,10 @@ class KafkaLog:
         place = TopicPartition(self._topic, partition)
         self._committed.assign([place])
         self._committed.seek(place, start)
-        give_up = time.monotonic() + STALLED_SECONDS
+        give_up = time.monotonic() + stalled_seconds
         while self._committed.position(place) < end:
-            for message in self._committed.poll(timeout_ms=500).get(place, ()):
-                give_up = time.monotonic() + STALLED_SECONDS
+            for message in self._committed.poll(timeout_ms=POLL_MS).get(place, ()):
+                give_up = time.monotonic() + stalled_seconds
                 if message.offset >= end:
                     return
                 yield Record(
@@ -77,5 +88,5 @@ class KafkaLog:
             if time.monotonic() > give_up:
                 raise LogStalled(
                     f"{self._topic}-{partition}@{self._committed.position(place)}: no record for"
-                    f" {STALLED_SECONDS:.0f} s, though the partition goes on to offset {end}"
+                    f" {stalled_seconds:.0f} s, though the partition goes on to offset {end}"
                 )

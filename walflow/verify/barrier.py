@@ -3,7 +3,9 @@
 Each hop is asked where it stands: the replication slot, then the topic, then the stream.
 """
 
+import json
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,12 +26,14 @@ SLOT = "walflow"
 POLL_SECONDS = 0.05
 NUDGE_SECONDS = 5.0
 LETTERS_SECONDS = 2.0
-"""The applied offset is a second late; what is not applied after this may be a dead letter."""
+"""The applied offset is a second late; what is not applied after this may be a dead letter. Asked for
+again after twice the time, and so on."""
+MIN_STALLED_SECONDS = 1.0
 
-# As the connector's own heartbeat.action.query.
-_NUDGE = (
-    "INSERT INTO walflow.heartbeat VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET beat_at = now()"
-)
+# A signal that has the connector log a line (Debezium documentation, "Signal actions", log).
+_NUDGE = "INSERT INTO walflow.signals (id, type, data) VALUES (%s, 'log', %s)"
+_NUDGE_DATA = json.dumps({"message": "walflow waits until the slot is past {}"})
+_NUDGED = "DELETE FROM walflow.signals WHERE id = %s"
 
 
 class NotReached(CannotTell):
@@ -84,8 +88,7 @@ class Barrier:
                         " over what PostgreSQL committed. See `walflow connectors list`."
                     )
                 if time.monotonic() >= nudge_at:
-                    # On a quiet database the slot moves with the next commit only.
-                    cursor.execute(_NUDGE)
+                    _nudge(cursor)
                     nudge_at = time.monotonic() + NUDGE_SECONDS
                 time.sleep(POLL_SECONDS)
 
@@ -104,11 +107,13 @@ class Barrier:
         """
         start, end = log.bounds(partition)
         letters: frozenset[int] = frozenset()
-        letters_at = time.monotonic() + LETTERS_SECONDS
+        patience = LETTERS_SECONDS
+        letters_at = time.monotonic() + patience
         while True:
-            applied = self._applied(partition, end)
+            applied = self._applied(log, partition)
             start = max(start, applied + 1)
-            record = _first_with_value(log, partition, start, end)
+            left = max(give_up - time.monotonic(), MIN_STALLED_SECONDS)
+            record = _first_with_value(log, partition, start, end, left)
             if record is None:
                 return
             if record.offset in letters:
@@ -116,7 +121,8 @@ class Barrier:
                 continue
             if time.monotonic() > letters_at:
                 letters = self._dead_letters(partition)
-                letters_at = time.monotonic() + self._seconds
+                patience *= 2
+                letters_at = time.monotonic() + patience
                 continue
             if time.monotonic() > give_up:
                 raise NotReached(
@@ -125,11 +131,15 @@ class Barrier:
                 )
             time.sleep(POLL_SECONDS)
 
-    def _applied(self, partition: int, end: int) -> int:
-        """The newest applied offset, -1 for none; beyond the end it is that of an earlier topic."""
+    def _applied(self, log: KafkaLog, partition: int) -> int:
+        """The newest applied offset, -1 for none; beyond the end it is that of an earlier topic.
+
+        The end as it is now: while rows are written the stream soon stands behind any end of before.
+        """
         (page,) = self._session.execute(self._progress, (self._topic,)).current_rows
         fields = [int.from_bytes(value or b"", "big") for value in values(page.data)]
         applied = dict(zip(fields[::2], fields[1::2], strict=True)).get(partition, -1)
+        _, end = log.bounds(partition)
         return applied if applied < end else -1
 
     def _dead_letters(self, partition: int) -> frozenset[int]:
@@ -149,16 +159,18 @@ def topic_of(prefix: str, schema: str, table: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
 
 
-def _first_with_value(log: KafkaLog, partition: int, start: int, end: int) -> Record | None:
+def _first_with_value(
+    log: KafkaLog, partition: int, start: int, end: int, stalled_seconds: float
+) -> Record | None:
     if start >= end:
         return None
-    records = log.read(partition, start, end)
+    records = log.read(partition, start, end, stalled_seconds)
     return next((record for record in records if record.value is not None), None)
 
 
 @contextmanager
 def _writing(settings: Settings) -> Iterator[Any]:
-    """A cursor that may write, for the heartbeat."""
+    """A cursor that may write; each statement is a commit of its own."""
     connection = psycopg2.connect(settings.postgres_dsn())
     connection.autocommit = True
     try:
@@ -166,6 +178,18 @@ def _writing(settings: Settings) -> Iterator[Any]:
             yield cursor
     finally:
         connection.close()
+
+
+def _nudge(cursor: Any) -> None:
+    """Two commits that become records, so that the slot moves at once.
+
+    On a quiet database it would move with the connector's next heartbeat only, and a change of a table
+    that is not captured does not move it at all. A record carries the position of the last commit
+    before its own: with the second one, the slot passes the first.
+    """
+    signal = f"walflow-position-{uuid.uuid4()}"
+    cursor.execute(_NUDGE, (signal, _NUDGE_DATA))
+    cursor.execute(_NUDGED, (signal,))
 
 
 def _confirmed(cursor: Any) -> int:
