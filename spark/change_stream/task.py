@@ -1,8 +1,10 @@
 """One Spark task: the records of a partition, in order, decoded and handed to the writer."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
+from cassandra.cluster import ResponseFuture
 from pyspark import TaskContext
 
 from change_stream.change import Change, Op
@@ -12,6 +14,8 @@ from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
+from change_stream.task_failures import TaskFailures
+from change_stream.truncation import GenerationOpened
 from change_stream.writer import GroupCommitWriter
 
 INPUT_COLUMNS = (
@@ -53,6 +57,8 @@ class _Task:
             self._connected.generations.of,
         )
         self._progress = Progress(self._connected.session)
+        self._failures = TaskFailures(self._connected.session)
+        self._run = self._context.getLocalProperty(QUERY_RUN) or ""
         self._writer = GroupCommitWriter(
             self._connected.session,
             group_rows=config.group_rows,
@@ -63,10 +69,22 @@ class _Task:
             replicas_of=replicas_of(self._connected.session),
             refused=self._dead_letters.put,
             applied=self._progress.applied,
+            failed=self._tell,
         )
 
     def run(self, batches: Batches) -> None:
         """Apply everything; returns only when all of it is acknowledged or a stored dead letter."""
+        try:
+            self._apply_all(batches)
+        except GenerationOpened:
+            raise  # a restart has been asked for
+        except Exception as error:
+            if told := self._tell(error):
+                with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
+                    told.result()
+            raise
+
+    def _apply_all(self, batches: Batches) -> None:
         self._progress.started(self._context.partitionId())
         for batch in batches:
             for record in records(batch):
@@ -95,8 +113,13 @@ class _Task:
 
     def _truncate(self, record: Record, change: Change) -> None:
         self._writer.drain()
-        run = self._context.getLocalProperty(QUERY_RUN) or ""
-        self._connected.truncations.apply(record, change, run)
+        self._connected.truncations.apply(record, change, self._run)
+
+    def _tell(self, error: Exception) -> ResponseFuture | None:
+        with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
+            return self._failures.tell(self._run, self._context.partitionId(), error)
+        return None
+        self._progress.applied(record)
 
 
 def _incomplete(change: Change, unknown: tuple[str, ...]) -> str:
