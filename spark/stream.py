@@ -18,6 +18,7 @@ from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import INPUT_COLUMNS, apply_changes
+from change_stream.task_failures import TaskFailed, TaskFailures
 from walflow.errors import WalflowError
 from walflow.settings import Settings, load
 from walflow.stack.restarts import too_often
@@ -84,16 +85,17 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     away for longer than `write_retry_seconds` must not use up the restarts of the service.
 
     Raises:
-        StreamingQueryException: it failed too often.
+        StreamingQueryException, TaskFailed: it failed too often, or is to stop.
     """
     failures: list[float] = []
     supervision = settings.supervision
-    requests = RestartRequests(cassandra_session(config))
+    session = cassandra_session(config)
+    requests, told = RestartRequests(session), TaskFailures(session)
     while True:
         try:
             request = requests.newest()
-            _run_until_asked(start(spark, settings, config), requests, request)
-        except StreamingQueryException as error:
+            _run_until_asked(start(spark, settings, config), requests, request, told)
+        except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
             print(f"The query failed: {_cause(error)}", file=sys.stderr, flush=True)
             if _ends_the_stream(error) or too_often(
@@ -103,28 +105,37 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             time.sleep(PAUSE_SECONDS)
 
 
-def _run_until_asked(query: StreamingQuery, requests: RestartRequests, before: UUID | None) -> None:
+def _run_until_asked(
+    query: StreamingQuery, requests: RestartRequests, before: UUID | None, told: TaskFailures
+) -> None:
     while not query.awaitTermination(POLL_SECONDS):
         try:
-            asked = requests.newest() != before
+            asked, failure = requests.newest() != before, told.of(str(query.runId))
         except (DriverException, NoHostAvailable):
             continue  # Cassandra is away: the tasks wait for it, and so does a request
-        if asked:
+        if asked or failure:
             query.stop()
+        if failure:
+            raise failure
+        if asked:
             return
 
 
-def _ends_the_stream(error: StreamingQueryException) -> bool:
+def _ends_the_stream(error: StreamingQueryException | TaskFailed) -> bool:
     """Whether it would fail again at the same record, by setting or for want of what Kafka deleted."""
     return _is_halt(error) or "FAIL_ON_DATA_LOSS" in str(error)
 
 
-def _is_halt(error: StreamingQueryException) -> bool:
+def _is_halt(error: StreamingQueryException | TaskFailed) -> bool:
+    if isinstance(error, TaskFailed):
+        return error.halts
     return f"{Halted.__module__}.{Halted.__name__}: " in str(error)
 
 
-def _cause(error: StreamingQueryException) -> str:
+def _cause(error: StreamingQueryException | TaskFailed) -> str:
     """The innermost Python exception of a failed task, or else Spark's first line."""
+    if isinstance(error, TaskFailed):
+        return str(error)
     raised = RAISED.findall(str(error))
     return str(raised[-1]) if raised else str(error).partition("\n")[0]
 
@@ -137,7 +148,7 @@ def main() -> int:
     except WalflowError as error:
         print(error.sentence, file=sys.stderr)
         return error.exit_code
-    except StreamingQueryException as error:
+    except (StreamingQueryException, TaskFailed) as error:
         if not _is_halt(error):
             raise
         return HALTED

@@ -114,12 +114,12 @@ class _Task:
     def _truncate(self, record: Record, change: Change) -> None:
         self._writer.drain()
         self._connected.truncations.apply(record, change, self._run)
+        self._progress.applied(record)
 
     def _tell(self, error: Exception) -> ResponseFuture | None:
         with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
             return self._failures.tell(self._run, self._context.partitionId(), error)
         return None
-        self._progress.applied(record)
 
 
 def _incomplete(change: Change, unknown: tuple[str, ...]) -> str:

@@ -61,6 +61,8 @@ class GroupCommitWriter:
         replicas_of: names the replica set of a statement; a group never spans two.
         refused: called with each record that Cassandra refuses for its content, and the reason.
         applied: called with the newest record up to which all are applied; from a driver thread.
+        failed: called as soon as a write cannot be carried out, which a task that waits for its next
+            record would not notice; from a driver thread.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class GroupCommitWriter:
         replicas_of: Callable[[BoundStatement], object],
         refused: Callable[[Record, str], None],
         applied: Callable[[Record], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._session = session
         self._group_rows = group_rows
@@ -85,6 +88,7 @@ class GroupCommitWriter:
         self._replicas_of = replicas_of
         self._refused = refused
         self._applied = applied
+        self._failed_for_good = failed
         self._changed = threading.Condition()
         self._pending: deque[_Item] = deque()
         self._again: deque[_Group] = deque()
@@ -228,3 +232,4 @@ class GroupCommitWriter:
             self._in_flight -= 1
             self._failure = failure
             self._changed.notify_all()
+        self._failed_for_good(failure)

@@ -1,5 +1,6 @@
 """Group commit: what is bounded, what is retried, what is refused, and what counts as applied."""
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +117,7 @@ class Told:
 
     applied: list[int] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    failures: queue.SimpleQueue[Exception] = field(default_factory=queue.SimpleQueue)
 
 
 @contextmanager
@@ -140,6 +142,7 @@ def writing(
         replicas_of=replicas_of,
         refused=lambda r, reason: told.refused.append((r.offset, reason)),
         applied=lambda r: told.applied.append(r.offset),
+        failed=told.failures.put,
     )
     yield writer, told
     session.driver.shutdown()
@@ -291,6 +294,14 @@ def test_when_the_retry_time_is_over_drain_and_write_fail_and_name_the_record() 
 
     assert session.sent == [[7]]
     assert told.applied == []
+
+
+def test_a_failure_is_told_at_once_though_nothing_more_is_written_or_waited_for() -> None:
+    session = Session(outcome=lambda _: TIMEOUT)
+    with writing(session, retry_seconds=0) as (writer, told):
+        writer.write(record(7), statement(7))
+
+        assert "cdc.public.t-0@7" in str(told.failures.get(timeout=10))
 
 
 def test_an_error_that_is_neither_transient_nor_a_refusal_fails_the_task_at_once() -> None:
