@@ -93,7 +93,7 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     requests, told = RestartRequests(session), TaskFailures(session)
     while True:
         try:
-            request = requests.newest()
+            request = requests.take_up()
             _run_until_asked(start(spark, settings, config), requests, request, told)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())

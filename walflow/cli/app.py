@@ -5,7 +5,7 @@ import sys
 import typer
 
 from walflow import __version__
-from walflow.cli import connectors, deadletters, recover, snapshot, stack, tables, verify
+from walflow.cli import connectors, deadletters, recover, repair, snapshot, stack, tables, verify
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
 
@@ -24,6 +24,7 @@ app.command()(stack.logs)
 app.command()(stack.demo)
 app.command()(stack.doctor)
 app.command()(verify.verify)
+app.command()(repair.repair)
 app.command()(snapshot.snapshot)
 app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from walflow.verify.conversions import UNREPRESENTABLE
 from walflow.verify.display import shown
 from walflow.verify.plan import Plan
 from walflow.verify.results import Cell, ColumnDifference, Difference, Kind
@@ -14,6 +15,7 @@ _TIME_BYTES = 8
 def described(plan: Plan, row: Sides) -> Difference:
     """What is different about a row that both sides were read of."""
     key = values(row.key)
+    source_values = values(row.source[0]) if row.source is not None else []
     kind = Kind.DIFFERENT
     if row.source is None or row.target is None:
         kind = Kind.EXTRA if row.source is None else Kind.MISSING
@@ -27,6 +29,7 @@ def described(plan: Plan, row: Sides) -> Difference:
         target_key=tuple(value or b"" for value in key),
         columns=tuple(_columns(plan, row)) if kind is Kind.DIFFERENT else (),
         newest_write=_newest_write(plan, row),
+        is_representable=UNREPRESENTABLE not in (*key, *source_values),
     )
 
 

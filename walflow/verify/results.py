@@ -51,6 +51,8 @@ class Difference:
     newest_write: int | None = None
     """Newest write time among the row's cells in Cassandra, microseconds since 1970; None where there
     is no such row or no cell with a value."""
+    is_representable: bool = True
+    """Whether Cassandra can hold what PostgreSQL has."""
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -129,6 +129,24 @@ class SourceRows:
             raise CannotTell(f"--keys: {str(error).strip()}") from error
         return found
 
+    def key_literals(self, keys: Sequence[bytes]) -> list[tuple[str, ...]]:
+        """Of the rows with these keys, the values of PostgreSQL's own key, written as SQL."""
+        found: list[tuple[str, ...]] = []
+        wanted = frozenset(keys)
+
+        def take(key: bytes, literals: bytes) -> None:
+            if key in wanted:
+                found.append(tuple((value or b"").decode() for value in values(literals)))
+
+        source = self._plan.source
+        columns = [column.expression("t") for column in self._plan.key]
+        columns += [f"quote_literal(t.{quoted(name)}::text)" for name in source.key]
+        query = f"SELECT {', '.join(columns)} FROM {source.from_clause} AS t"
+        if self._plan.finds_by_key:
+            query += self._among(keys)
+        self._copy(query, [None] * len(source.key), take)
+        return found
+
     def insert_position(self) -> int:
         """The end of the log, as a number of bytes: what was seen so far was committed before it."""
         self._cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
