@@ -82,7 +82,9 @@ def repair(
             if not yes:
                 typer.confirm("Repair?", abort=True, err=True)
             mended = _mend(settings, work, directory, timeout, stages)
-    if output is Format.JSON:
+    if output is Format.TABLE:
+        _print_steps([step for outcome in mended.values() for step in outcome.steps])
+    else:
         data.print_json(json.dumps([_as_dict(plan, mended.get(plan.table)) for plan in planned]))
     if any(_is_unfinished(plan, mended.get(plan.table), dry_run) for plan in planned):
         raise typer.Exit(ExitCode.FAILED)
@@ -222,7 +224,6 @@ def _print_mended(plan: TablePlan, mended: Mended, seconds: float) -> None:
     for note in mended.notes:
         _message(f"{plan.table}: {note}", "yellow")
     if mended.left:
-        _print_steps(mended.steps)
         _message(
             f"✘ {plan.table}: {mended.left} rows still differ. Run `walflow repair` again; if it"
             " changes nothing, `walflow verify` shows what they hold.",
