@@ -5,6 +5,7 @@ a statement falls from 230 µs to 18 µs of client CPU. The order of writes does
 carries its own stamp.
 """
 
+import re
 import threading
 import time
 from collections import OrderedDict, deque
@@ -28,6 +29,9 @@ TRANSIENT = (
     NoHostAvailable,
     ConnectionException,
 )
+TABLE_GONE = re.compile(r"table \w+ does not exist")
+"""In Cassandra's words (Schema.validateTable): nothing is wrong with the row, somebody has dropped the
+table. The next task makes it anew."""
 MAX_BACKOFF_SECONDS = 5.0
 
 
@@ -190,7 +194,7 @@ class GroupCommitWriter:
         self._pump()
 
     def _failed(self, error: Exception, group: _Group) -> None:
-        if isinstance(error, InvalidRequest):
+        if isinstance(error, InvalidRequest) and not TABLE_GONE.search(str(error)):
             self._take_apart(error, group)
         elif isinstance(error, TRANSIENT) and self._may_retry(group):
             backoff = min(0.05 * 2 ** min(group.attempts, 10), MAX_BACKOFF_SECONDS)

@@ -316,6 +316,18 @@ def test_an_error_that_is_neither_transient_nor_a_refusal_fails_the_task_at_once
     assert (told.applied, told.refused) == ([], [])
 
 
+def test_a_write_to_a_dropped_table_fails_the_task_and_is_no_refusal_of_the_row() -> None:
+    session = Session(outcome=lambda _: InvalidRequest('message="table t does not exist"'))
+    with writing(session) as (writer, told):
+        writer.write(record(0), statement(0))
+
+        with pytest.raises(WriteFailed, match="table t does not exist"):
+            writer.drain()
+
+    assert session.sent == [[0]]
+    assert (told.applied, told.refused) == ([], [])
+
+
 def test_a_refused_group_isolates_the_bad_item_and_the_rest_is_written() -> None:
     def refuse_three(group: list[int]) -> Exception | None:
         return REFUSAL if 3 in group else None

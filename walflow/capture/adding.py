@@ -99,7 +99,9 @@ def add(
         if topic not in present:
             show(Progress("making its topic, which the stream begins to read"))
             topics.create(settings, topic)
-            topics.ask_stream_to_read(settings, topic)
+            topics.ask_stream_to_begin_anew(settings, f"topic {topic} is new")
+        elif not was_there:
+            topics.ask_stream_to_begin_anew(settings, f"{target} is to be made")
         with connection.cursor() as cursor:
             _grant(cursor, table)
         if not include_list.captures(connector.config, table.full_name):

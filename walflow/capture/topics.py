@@ -64,10 +64,13 @@ def create(settings: Settings, topic: str) -> None:
         admin.create_topics([new])
 
 
-def ask_stream_to_read(settings: Settings, topic: str) -> None:
-    """Have the stream's query started again, which finds the topic; else its next batch would."""
+def ask_stream_to_begin_anew(settings: Settings, reason: str) -> None:
+    """Have the stream's query started again, which takes up new topics and forgets what it knew of
+    targets; else its next batch would find the topic, and its tasks would write to a table that is
+    gone.
+    """
     with failures_told(), cluster(settings) as connected:
-        RestartRequests(connected.connect()).add(f"topic {topic} is new")
+        RestartRequests(connected.connect()).add(reason)
 
 
 def has_target(settings: Settings, rule: TableRule) -> bool:

@@ -1,5 +1,6 @@
 """How far a snapshot is, while it is waited for."""
 
+from dataclasses import replace
 from types import TracebackType
 
 from rich.console import Console
@@ -41,15 +42,23 @@ class Reading:
     def show(self, progress: Progress) -> None:
         self._display.update(self._task, description=f"{self._what}: {described(progress)}")
         if not self._console.is_terminal and progress.stage != self._stage:
-            self._console.print(f"{self._what}: {progress.stage}", highlight=False, markup=False)
+            stage = described(replace(progress, chunks=0))
+            self._console.print(f"{self._what}: {stage}", highlight=False, markup=False)
         self._stage = progress.stage
 
 
 def described(progress: Progress) -> str:
     """A snapshot's progress in a line."""
-    if not progress.chunks or progress.rows:
+    if progress.rows:
+        return f"{counted(progress.rows)} read, {progress.stage}"
+    if not progress.chunks:
         return progress.stage
     return (
         f"{progress.stage}, {progress.chunks} chunks, up to key {progress.last_key}"
         f" of {progress.end_key}"
     )
+
+
+def counted(rows: int) -> str:
+    """A number of rows, as words."""
+    return "1 row" if rows == 1 else f"{rows} rows"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from walflow.cli.output import messages
-from walflow.cli.reading import Reading
+from walflow.cli.reading import Reading, counted
 from walflow.settings import load
 from walflow.snapshots.reading import ask_for, read_again
 
@@ -40,5 +40,5 @@ def snapshot(
         raise
     seconds = time.monotonic() - began
     messages.print(
-        f"snapshot of {table}: {rows} rows read and applied in {seconds:.1f} s", highlight=False
+        f"snapshot of {table}: {counted(rows)} read and applied in {seconds:.1f} s", highlight=False
     )

@@ -8,7 +8,7 @@ import typer
 
 from walflow.capture import adding, listing, removing
 from walflow.cli.output import Format, data, messages, table
-from walflow.cli.reading import Reading
+from walflow.cli.reading import Reading, counted
 from walflow.errors import ExitCode
 from walflow.settings import load
 
@@ -80,7 +80,7 @@ def add(
         )
         return
     messages.print(
-        f"{added.table}: captured, {added.rows} rows read and applied to {added.target}",
+        f"{added.table}: captured, {counted(added.rows)} read and applied to {added.target}",
         highlight=False,
     )
     if added.target_was_there:

@@ -18,7 +18,7 @@ from walflow.capture.catalog import SourceTable, find_table, published_tables, s
 from walflow.capture.connector import SIGNALS, capturing, connect_api
 from walflow.capture.problems import problems_of
 from walflow.capture.source import CAPTURE_ROLE, connected, transaction
-from walflow.connect_api import ConnectApi, Connector
+from walflow.connect_api import ConnectApi, Connector, ConnectorState
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.snapshots import notifications as told
@@ -34,6 +34,8 @@ BEGUN_SECONDS = 90.0
 SILENT_SECONDS = 10.0
 """After so long without a word the connector is asked for its state."""
 LAST_WORD_SECONDS = 60.0
+FAILED_SECONDS = 60.0
+"""So long is a failed connector waited for: within bounds it is restarted every few seconds."""
 POLL_SECONDS = 0.2
 APPLIED_SECONDS = 600.0
 _UNDER_WAY = "incremental_snapshot_collections"
@@ -98,7 +100,7 @@ def follow(settings: Settings, signal: Signal, news: Notifications, show: Show) 
     """
     api = connect_api(settings)
     rows = _Following(api, capturing(api), signal, show).until_read(news)
-    show(Progress("until the stream has applied them", rows=rows))
+    show(Progress("waiting until the stream has applied them", rows=rows))
     wait_until_applied(settings, signal.table)
     with connected(settings) as connection, connection.cursor() as cursor:
         signals.delete(cursor, signal)
@@ -238,6 +240,7 @@ class _Following:
         self._progress = Progress("waiting for the connector to begin")
         self._has_begun = False
         self._failure = ""
+        self._failed_at: float | None = None
 
     def until_read(self, news: Notifications) -> int:
         heard_at = asked_at = time.monotonic()
@@ -288,10 +291,9 @@ class _Following:
         """Nothing was heard for a while: is that the table's size, or will nothing come?"""
         state = self._api.state(self._connector.name)
         if state.has_failed:
-            raise WalflowError(
-                f"Connector {state.name} failed: {state.reason}. It is restarted within bounds, and the"
-                " snapshot then goes on: see `walflow status`."
-            )
+            self._await_restart(state)
+            return
+        self._failed_at = None
         if state.connector != "RUNNING":
             raise WalflowError(
                 f"Connector {state.name} is {state.connector}: the snapshot begins, or goes on, when"
@@ -312,3 +314,14 @@ class _Following:
                 f"The connector reads {self._signal.table} no more, and has not told that it is done."
                 " Run `walflow snapshot` again; `walflow logs connect` may tell why."
             )
+
+    def _await_restart(self, state: ConnectorState) -> None:
+        now = time.monotonic()
+        self._failed_at = self._failed_at or now
+        if now - self._failed_at > FAILED_SECONDS:
+            raise WalflowError(
+                f"Connector {state.name} failed: {state.reason}. The snapshot goes on when it runs"
+                " again: see `walflow status`."
+            )
+        stage = f"waiting for the restart of connector {state.name}, which failed ({state.reason})"
+        self._show(replace(self._progress, stage=stage))
