@@ -4,11 +4,11 @@ import json
 
 TABLE_RULES = {
     "types.instants": {"timestamps": "micros"},
-    "public.E2E People": {
+    "public.E2E_People": {
         "target": "People_Of_E2E",
         "clustering_key": ["no"],
         "exclude": ["secret"],
-        "rename": {"joined": "Joined At"},
+        "rename": {"joined": "Joined At", "full name": "Full Name"},
         "mask": {
             "email": "hash",
             "salary": "hash",

@@ -61,9 +61,29 @@ def columns_of(record_schema: Mapping[str, Any], micros: bool = False) -> tuple[
         Unmappable: a field's type has no CQL counterpart here.
     """
     return tuple(
-        Column(field["name"], *_mapping(field["type"], field["name"], micros))
-        for field in record_schema["fields"]
+        Column(name, *_mapping(field["type"], name, micros))
+        for name, field in zip(field_names(record_schema), record_schema["fields"], strict=True)
     )
+
+
+_SOURCE_NAME = "__debezium.source.column.name"
+"""Schema parameter that `column.propagate.source.type` adds: the column's name in PostgreSQL."""
+
+
+def field_names(record_schema: Mapping[str, Any]) -> dict[str, str]:
+    """Column of PostgreSQL → field of a record that has its value, in the schema's order.
+
+    They differ where Avro does not take the name: `field.name.adjustment.mode=avro` writes _ for each
+    character that is no letter, digit or _.
+    """
+    return {_source_name(field): field["name"] for field in record_schema["fields"]}
+
+
+def _source_name(field: Mapping[str, Any]) -> str:
+    described = _not_null(field["type"])
+    parameters = described.get("connect.parameters", {}) if isinstance(described, dict) else {}
+    name: str = parameters.get(_SOURCE_NAME, field["name"])
+    return name
 
 
 def row_schema(envelope_schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A column of the target and the column of PostgreSQL that fills it."""
+    """A column of the target and the field of the row that fills it."""
 
     source: str
     column: Column

@@ -8,7 +8,7 @@ from cassandra.cluster import Session
 from cassandra.metadata import TableMetadata, maybe_escape_name
 
 from change_stream.change import Change
-from change_stream.columns import Column, Unmappable, columns_of, row_schema
+from change_stream.columns import Column, Unmappable, columns_of, field_names, row_schema
 from change_stream.mutation import Cell, Target
 from change_stream.retyping import masked, retyped
 from walflow.tables import RuleConflict, TableRule, TableRules
@@ -133,10 +133,11 @@ def target_of(
         Unmappable: a column's type has no CQL counterpart.
         RuleConflict: the rule does not fit the table.
     """
-    columns = {column.name: column for column in columns_of(row_schema(envelope), rule.micros)}
-    source_key = [column.name for column in columns_of(key_schema)]
+    row = row_schema(envelope)
+    fields, source_key = field_names(row), field_names(key_schema)
+    columns = {column.name: column for column in columns_of(row, rule.micros)}
     cells = {
-        named.source: Cell(named.source, masked(columns[named.source], named))
+        named.source: Cell(fields[named.source], masked(columns[named.source], named))
         for named in rule.columns(columns, source_key)
     }
     partition, clustering = rule.primary_key(source_key)
@@ -146,7 +147,7 @@ def target_of(
         tuple(cells[name] for name in partition),
         tuple(cells[name] for name in clustering),
         tuple(cells.values()),
-        frozenset(source_key),
+        frozenset(source_key.values()),
     )
 
 

@@ -227,7 +227,7 @@ EXAMPLES = [(examined, each) for examined in EXAMINED for each in examined.examp
 
 def test_the_users_connector_has_the_settings_of_the_page() -> None:
     wanted = settings_on_page()
-    assert len(wanted) == 4
+    assert len(wanted) == 6
     assert read_connector(USERS_CONNECTOR).config | wanted == read_connector(USERS_CONNECTOR).config
 
 

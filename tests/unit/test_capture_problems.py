@@ -211,3 +211,22 @@ def test_two_tables_with_one_target_are_both_named() -> None:
 def test_a_problem_reads_as_a_sentence_with_its_sql() -> None:
     (problem,) = problems_of(replace(ORDERS, persistence="u"), rule())
     assert problem.text.endswith("Run in PostgreSQL: ALTER TABLE public.orders SET LOGGED;")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        replace(ORDERS, name="two words"),
+        replace(ORDERS, name="a.b"),
+        replace(ORDERS, name="it's"),
+        replace(ORDERS, schema="my sales"),
+    ],
+    ids=lambda table: f"{table.schema}.{table.name}",
+)
+def test_a_name_that_debezium_cannot_find_is_refused(table: SourceTable) -> None:
+    sentence, _ = refusal(table)
+    assert "a name with a space, a dot or a quote is not found" in sentence
+
+
+def test_a_name_with_capitals_or_a_hyphen_is_taken() -> None:
+    assert not problems_of(replace(ORDERS, name="Order-Größe"), rule())

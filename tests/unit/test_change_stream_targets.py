@@ -63,3 +63,22 @@ def test_a_timestamp_of_microseconds_can_be_a_clustering_column() -> None:
         ("at", "bigint"),
     ]
     assert target.moves
+
+
+def test_a_name_that_avro_does_not_take_is_that_of_postgresql_again() -> None:
+    def field(name: str, source: str) -> dict[str, Any]:
+        named = {"type": "int", "connect.parameters": {"__debezium.source.column.name": source}}
+        return {"name": name, "type": named}
+
+    key = {"type": "record", "name": "Key", "fields": [field("the_id", "the id")]}
+    nullable = {"name": "gr__e", "type": ["null", field("gr__e", "größe")["type"]]}
+    row = {"type": "record", "name": "Value", "fields": [field("the_id", "the id"), nullable]}
+    envelope = {"type": "record", "name": "E", "fields": [{"name": "before", "type": row}]}
+
+    target = target_of(rule(rename={"größe": "size"}), key, envelope)
+
+    assert [(cell.source, cell.column.name) for cell in target.cells] == [
+        ("the_id", "the id"),
+        ("gr__e", "size"),
+    ]
+    assert (target.key, target.moves) == (target.cells[:1], False)

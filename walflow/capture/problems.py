@@ -26,6 +26,10 @@ _OTHER_KINDS = {
     "c": "a composite type",
 }
 _CQL_NAME = re.compile(r"\w{1,48}", re.ASCII)
+_UNREADABLE = re.compile(r"[\s.\"'`]")
+"""What Debezium 3.7 does not take in the name of a table whose snapshot is asked for: it reads
+`schema.table` with a parser that wants quotes, and gives it none (TableIdParser,
+AbstractIncrementalSnapshotContext: "Unable to parse table identifier … Skipping it")."""
 """Cassandra's limit for the name of a table (documentation, "Data definition")."""
 
 
@@ -86,6 +90,11 @@ def _unfit(table: SourceTable) -> Problem | None:
         )
     if table.schema in (OWN_SCHEMA, "pg_catalog", "information_schema"):
         return Problem(f"{name} belongs to the system or to walflow itself: it is not captured.")
+    if _UNREADABLE.search(table.schema) or _UNREADABLE.search(table.name):
+        return Problem(
+            f"Debezium cannot read the rows of {name}: a name with a space, a dot or a quote is not"
+            " found. Give the table, and its schema, a name without."
+        )
     if table.persistence == "t":
         return Problem(f"{name} is temporary: its changes are in no log.")
     if table.persistence == "u":
