@@ -2,18 +2,25 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WALFLOW := .venv/bin/walflow
 
-.PHONY: demo test install install-dev lint types unit soak bench-latency lock help
+.PHONY: demo test install install-dev lint types unit soak compose-demo bench-latency bench-verify lock help
 
 help:
 	@echo "make demo           install what is missing and run the pipeline, step by step"
 	@echo "make test           lint, types, and all tests on the real servers"
+	@echo "make compose-demo   the demo in containers; needs nothing but Docker (docs/compose.md)"
 	@echo "make unit           the fast tests only"
 	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
+	@echo "make bench-verify   how long verify takes for a million rows, on a running stack"
 	@echo "make lock           resolve requirements/*.in and pom.xml anew (needs uv)"
 
 demo: install
 	@$(WALFLOW) demo
+
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+compose-demo:
+	@$(COMPOSE) up --build --detach
+	@$(COMPOSE) run --rm demo
 
 test: install-dev lint types
 	@.venv/bin/pytest
@@ -39,6 +46,9 @@ soak: install-dev
 
 bench-latency: install
 	@.venv/bin/python -m bench.latency
+
+bench-verify: install
+	@.venv/bin/python -m bench.verify
 
 # Airflow's own releases are tested with the packages of their day, so its lock stops at that day.
 LOCK = uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate

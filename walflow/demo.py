@@ -11,7 +11,7 @@ from walflow.capture.connector import require_agreement, with_added_tables
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, read_connector
 from walflow.errors import WalflowError
 from walflow.settings import Settings
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 from walflow.users_table import Row, UsersTable, users_table
 
 SEEN_SECONDS = 120
@@ -119,7 +119,7 @@ def _banner(settings: Settings, console: Console) -> None:
         f"  Airflow          http://{settings.address('airflow')}"
         f"  ({airflow.username}/{airflow.password})",
         f"  Kafka Connect    http://{settings.address('connect')}/connectors?expand=status",
-        f"  Schema Registry  http://{settings.address('registry')}{CONFLUENT_API}/subjects",
+        f"  Schema Registry  {confluent_url(settings)}/subjects",
         f"  Spark            master http://{settings.address('spark_master_ui')}"
         f"  worker http://{settings.address('spark_worker_ui')}  stream http://127.0.0.1:{spark}",
         f"  Kafka            {settings.address('kafka')}",

@@ -32,18 +32,19 @@ class Check:
 
 def run(settings: Settings) -> Iterator[Check]:
     """All checks, one after the other, so that each can be shown as it is known."""
-    yield _check("settings", lambda: f"{HOME / 'pipeline.toml'} is valid")
-    yield _check("Java", require_java)
-    yield _check("installation", _installation)
-    yield _check("disk", lambda: _disk(settings))
-    yield _check("memory", _memory)
-    yield _check("loopback", _loopback)
-    yield _check("ports", lambda: _ports(settings))
-    yield _check("account", lambda: _account(settings))
-    yield _check("captured tables", lambda: _captured(settings))
+    yield check("settings", lambda: f"{HOME / 'pipeline.toml'} is valid")
+    yield check("Java", require_java)
+    yield check("installation", _installation)
+    yield check("disk", lambda: _disk(settings))
+    yield check("memory", _memory)
+    yield check("loopback", _loopback)
+    yield check("ports", lambda: _ports(settings))
+    yield check("account", lambda: _account(settings))
+    yield check("captured tables", lambda: _captured(settings))
 
 
-def _check(name: str, look: Callable[[], str]) -> Check:
+def check(name: str, look: Callable[[], str]) -> Check:
+    """A check's outcome: what `look` returns, or the sentence that it raises."""
     try:
         return Check(name, True, look())
     except WalflowError as error:

@@ -24,6 +24,8 @@ ENV_PREFIX = "WALFLOW_"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
+Host = Annotated[str, Field(min_length=1)]
+LOOPBACK = "127.0.0.1"
 
 
 class Section(BaseModel):
@@ -46,11 +48,24 @@ class Ports(Section):
     airflow: Port
     airflow_logs: Port
     users_api: Port
+    control_center: Port
 
     def of(self, name: str) -> int:
         """The port that the service `name` really listens on: its setting plus the offset."""
         port: int = getattr(self, name)
         return port + self.offset
+
+
+class Hosts(Section):
+    """Where commands and the stream look for each server; local mode has all on 127.0.0.1."""
+
+    kafka: Host
+    registry: Host
+    connect: Host
+    postgres: Host
+    cassandra: Host
+    airflow: Host
+    users_api: Host
 
 
 class Paths(Section):
@@ -159,6 +174,8 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
     )
 
+    mode: Literal["local", "compose"]
+    hosts: Hosts
     ports: Ports
     paths: Paths
     supervision: Supervision
@@ -195,13 +212,13 @@ class Settings(BaseSettings):
         return f"{self.topics.prefix}.public.created_users"
 
     def address(self, port_name: str) -> str:
-        """`127.0.0.1:<port>` of the service that `port_name` belongs to."""
-        return f"127.0.0.1:{self.ports.of(port_name)}"
+        """`<host>:<port>` of the service that `port_name` belongs to."""
+        return f"{getattr(self.hosts, port_name, LOOPBACK)}:{self.ports.of(port_name)}"
 
     def postgres_dsn(self, database: str | None = None) -> str:
         """libpq connection string of the superuser."""
         return (
-            f"host=127.0.0.1 port={self.ports.of('postgres')}"
+            f"host={self.hosts.postgres} port={self.ports.of('postgres')}"
             f" dbname={database or self.postgres.database}"
             f" user={self.postgres.superuser} password={self.postgres.superuser_password}"
             " connect_timeout=5"

@@ -85,6 +85,9 @@ def test_each_make_command_shown_exists(page: str, target: str) -> None:
 def test_each_walflow_command_shown_is_understood(page: str, arguments: str) -> None:
     command: Any = get_command(app)
     words = shlex.split(arguments)
+    if words[0] == "--mode":
+        assert words[1] in ("local", "compose"), page
+        words = words[2:] or ["--help"]
     name = "walflow"
     while words and words[0] in getattr(command, "commands", {}):
         name = words.pop(0)
@@ -106,6 +109,7 @@ def test_each_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 def test_each_setting_is_documented_with_its_default_and_no_other() -> None:
     shipped = tomllib.loads(SETTINGS_FILE.read_text())
+    assert f'`"{shipped.pop("mode")}"` (the default)' in (HOME / "docs" / "settings.md").read_text()
     expected = {
         section: {key: json.dumps(value) for key, value in keys.items()}
         for section, keys in shipped.items()

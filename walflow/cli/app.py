@@ -1,6 +1,8 @@
 """`walflow`: the commands, and the one place where errors become sentences and exit codes."""
 
+import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -8,9 +10,11 @@ from walflow import __version__
 from walflow.cli import connectors, deadletters, recover, repair, snapshot, stack, tables, verify
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
+from walflow.settings import ENV_PREFIX
+
+MODE = f"{ENV_PREFIX}MODE"
 
 app = typer.Typer(
-    help="PostgreSQL's committed changes in Cassandra: run, look at and check the pipeline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -30,6 +34,22 @@ app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(tables.app, name="tables")
 app.add_typer(deadletters.app, name="deadletters")
+
+
+@app.callback()
+def choose_mode(
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="What runs the servers: local or compose (Docker).",
+            envvar=MODE,
+            show_default="as pipeline.toml",
+        ),
+    ] = None,
+) -> None:
+    """PostgreSQL's committed changes in Cassandra: run, look at and check the pipeline."""
+    if mode is not None:
+        os.environ[MODE] = mode  # settings are read from there, and by what this command starts
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 
 from walflow import demo as demonstration
 from walflow import doctor as checks
+from walflow.cli import compose
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.starting import Starting
 from walflow.errors import ExitCode, WalflowError
@@ -20,12 +21,16 @@ from walflow.stack.supervision import Supervisor
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="SERVICE", help="Services; all without any.")
 ]
+COLUMNS = ("SERVICE", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "ADDRESS")
 Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")]
 
 
 def up(names: Names = None) -> None:
     """Start the stack, or the named services and what they need; what is up stays as it is."""
     settings = load()
+    if settings.mode == "compose":
+        compose.up(settings, names or ())
+        return
     wanted = with_needs(services(settings), names or ())
     with Starting(messages) as starting:
         lifecycle.up(settings, wanted, starting.events)
@@ -39,6 +44,9 @@ def down(
 ) -> None:
     """Stop the stack; its data stays for the next `walflow up`."""
     settings = load()
+    if settings.mode == "compose":
+        compose.down(settings, wipe=wipe)
+        return
     count = lifecycle.down(settings, lambda name: messages.print(f"stopping {name}"))
     messages.print(f"Stopped {count} processes." if count else "Nothing was running.")
     if wipe:
@@ -51,6 +59,9 @@ def restart(
 ) -> None:
     """Stop the named services and start them again; settings that were changed take effect."""
     settings = load()
+    if settings.mode == "compose":
+        compose.up(settings, names, anew=True)
+        return
     known = services(settings)
     supervisor = Supervisor(settings)
     with_needs(known, names)
@@ -64,14 +75,17 @@ def restart(
 def status(output: Output = Format.TABLE) -> None:
     """Show each service: state, process, uptime, restarts, memory, address.
 
-    Exit code 0: every service is up and ready and no connector has failed; 1: not so.
+    In compose mode: order and time of its start instead of a process. Exit code 0: every service
+    is up and ready and no connector has failed; 1: not so.
     """
     settings = load()
-    states = service_states(settings)
+    in_compose = settings.mode == "compose"
+    columns = compose.COLUMNS if in_compose else COLUMNS
+    states = compose.states(settings) if in_compose else service_states(settings)
     if output is Format.JSON:
         data.print_json(json.dumps([state.as_dict() for state in states]))
     else:
-        grid = table("SERVICE", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "ADDRESS")
+        grid = table(*columns)
         for state in states:
             grid.add_row(*state.as_row())
         data.print(grid)
@@ -98,6 +112,9 @@ def logs(
 ) -> None:
     """Print the end of a service's log."""
     settings = load()
+    if settings.mode == "compose":
+        compose.logs(settings, service, lines, follow)
+        return
     known = services(settings)
     if service not in known:
         raise WalflowError(
@@ -113,8 +130,9 @@ def logs(
 
 def doctor() -> None:
     """Check what the stack needs of this machine, and say how to get what is missing."""
+    settings = load()
     failed = False
-    for check in checks.run(load()):
+    for check in compose.checks(settings) if settings.mode == "compose" else checks.run(settings):
         failed |= not check.passed
         style = "green" if check.passed else "red"
         mark = "✔" if check.passed else "✘"
@@ -133,6 +151,9 @@ def demo(
     """Run the pipeline from the users API to Cassandra and show each step with what was seen."""
     settings = load()
     doctor()
-    with Starting(messages) as starting:
-        lifecycle.up(settings, list(services(settings).values()), starting.events)
+    if settings.mode == "compose":
+        compose.up(settings, ())
+    else:
+        with Starting(messages) as starting:
+            lifecycle.up(settings, list(services(settings).values()), starting.events)
     demonstration.run(settings, users or settings.ingest.users_per_run, messages)

@@ -17,7 +17,7 @@ from change_stream.schemas import RegistryUnavailable, SchemaRegistry
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.kafka import NOTIFICATIONS
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 
 INCREMENTAL = "Incremental Snapshot"
 INITIAL = "Initial Snapshot"
@@ -49,8 +49,7 @@ class Notifications:
 
     def __init__(self, settings: Settings) -> None:
         address = settings.address("kafka")
-        registry = f"http://{settings.address('registry')}{CONFLUENT_API}"
-        self._registry = SchemaRegistry(registry, REGISTRY_SECONDS)
+        self._registry = SchemaRegistry(confluent_url(settings), REGISTRY_SECONDS)
         try:
             self._consumer = kafka.KafkaConsumer(
                 bootstrap_servers=address,

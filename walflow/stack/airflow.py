@@ -6,6 +6,9 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import psycopg2
@@ -19,15 +22,32 @@ from walflow.stack.service import NotReady, Readiness, Service
 
 AIRFLOW = HOME / ".venv-airflow" / "bin" / "airflow"
 DATABASE = "airflow"
+CONNECTION = "users_db"
+"""Airflow's name for the DAG's target."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where Airflow's processes find things; `home` is where walflow writes the configuration."""
+
+    home: Path
+    dags: Path
+    plugins: Path
+    logs: Path
+
+
+def folders(settings: Settings) -> Folders:
+    """Those of local mode."""
+    home = settings.run_dir / "data" / "airflow"
+    return Folders(home, HOME / "airflow" / "dags", HOME / "airflow" / "plugins", home / "logs")
 
 
 def api_server(settings: Settings) -> Service:
     port = settings.ports.of("airflow")
 
     def prepare() -> None:
-        _write_config(settings)
-        _write_passwords(settings)
-        _create_database(settings)
+        write_config(settings, folders(settings))
+        create_metadata_database(settings)
         _migrate(settings)
 
     return _service(
@@ -35,7 +55,7 @@ def api_server(settings: Settings) -> Service:
         "airflow-api-server",
         ("api-server", "--host", "127.0.0.1", "--port", str(port)),
         needs=("postgres",),
-        readiness=Readiness("answers its health page", lambda: _health(settings)),
+        readiness=Readiness("answers its health page", lambda: health(settings)),
         ports={"airflow": port},
         url=f"http://127.0.0.1:{port}",
         prepare=prepare,
@@ -48,7 +68,7 @@ def scheduler(settings: Settings) -> Service:
         "airflow-scheduler",
         ("scheduler",),
         needs=("airflow-api-server", "users-api"),
-        readiness=Readiness("is healthy", lambda: _health(settings, "scheduler")),
+        readiness=Readiness("is healthy", lambda: health(settings, "scheduler")),
         ports={"airflow_logs": settings.ports.of("airflow_logs")},
     )
 
@@ -59,7 +79,7 @@ def dag_processor(settings: Settings) -> Service:
         "airflow-dag-processor",
         ("dag-processor",),
         needs=("airflow-api-server",),
-        readiness=Readiness("is healthy", lambda: _health(settings, "dag_processor")),
+        readiness=Readiness("is healthy", lambda: health(settings, "dag_processor")),
     )
 
 
@@ -88,15 +108,12 @@ def _service(
 
 def environment(settings: Settings) -> dict[str, str]:
     """Environment of every Airflow process: where its configuration is, and what the DAG reads."""
-    home = settings.run_dir / "data" / "airflow"
+    home = folders(settings).home
     ingest = settings.ingest
-    database = f"127.0.0.1:{settings.ports.of('postgres')}/{settings.postgres.database}"
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
-        "AIRFLOW_CONN_USERS_DB": (
-            f"postgresql://users_writer:{quote(settings.postgres.writer_password, safe='')}@{database}"
-        ),
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": users_connection(settings),
         "USERS_API": ingest.users_api,
         "USERS_API_BUNDLED_URL": f"http://{settings.address('users_api')}/api/",
         "USERS_API_CONCURRENCY": str(ingest.concurrency),
@@ -107,42 +124,61 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _health(settings: Settings, component: str = "metadatabase") -> None:
-    health = get_json(f"http://{settings.address('airflow')}/api/v2/monitor/health")
-    status = (health.get(component) or {}).get("status")
+def users_connection(settings: Settings) -> str:
+    """Airflow's connection `users_db`, as a URL."""
+    password = quote(settings.postgres.writer_password, safe="")
+    address = settings.address("postgres")
+    return f"postgresql://users_writer:{password}@{address}/{settings.postgres.database}"
+
+
+def health(settings: Settings, component: str = "metadatabase") -> None:
+    """Raises NotReady: a component is not healthy by Airflow's own word."""
+    told = get_json(f"http://{settings.address('airflow')}/api/v2/monitor/health")
+    status = (told.get(component) or {}).get("status")
     if status != "healthy":
         raise NotReady(f"{component} is {status}")
 
 
-def _write_config(settings: Settings) -> None:
-    """Complete airflow.cfg; secrets are drawn once and kept."""
-    home = settings.run_dir / "data" / "airflow"
-    home.mkdir(parents=True, exist_ok=True)
-    target = home / "airflow.cfg"
+def write_config(settings: Settings, places: Folders) -> None:
+    """Complete airflow.cfg, and write the passwords beside it; secrets are drawn once and kept."""
+    places.home.mkdir(parents=True, exist_ok=True)
+    target, passwords = places.home / "airflow.cfg", places.home / "passwords.json"
     before = configparser.ConfigParser(interpolation=None)
     before.read(target)
     config = configparser.ConfigParser(interpolation=None)
     config.read(HOME / "airflow" / "airflow.cfg")
     additions = {
-        ("core", "dags_folder"): HOME / "airflow" / "dags",
-        ("core", "plugins_folder"): HOME / "airflow" / "plugins",
+        ("core", "dags_folder"): places.dags,
+        ("core", "plugins_folder"): places.plugins,
         ("core", "simple_auth_manager_users"): f"{settings.airflow.username}:admin",
-        ("core", "simple_auth_manager_passwords_file"): home / "passwords.json",
+        ("core", "simple_auth_manager_passwords_file"): passwords,
         ("core", "execution_api_server_url"): f"http://{settings.address('airflow')}/execution/",
         ("api", "base_url"): f"http://{settings.address('airflow')}",
         ("api", "secret_key"): _kept(before, "api", "secret_key"),
         ("api_auth", "jwt_secret"): _kept(before, "api_auth", "jwt_secret"),
         ("database", "sql_alchemy_conn"): _metadata_url(settings, "postgresql+psycopg2"),
         ("database", "sql_alchemy_conn_async"): _metadata_url(settings, "postgresql+asyncpg"),
-        ("logging", "base_log_folder"): home / "logs",
+        ("logging", "base_log_folder"): places.logs,
         ("logging", "worker_log_server_port"): settings.ports.of("airflow_logs"),
     }
     for (section, key), value in additions.items():
         if not config.has_section(section):
             config.add_section(section)
         config.set(section, key, str(value).replace("%", "%%"))
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with _private(target) as file:
         config.write(file)
+    with _private(passwords) as file:
+        json.dump({settings.airflow.username: settings.airflow.password}, file)
+
+
+def write_connections(settings: Settings, places: Folders) -> None:
+    """A file of connections, for Airflow's LocalFilesystemBackend."""
+    with _private(places.home / "connections.json") as file:
+        json.dump({CONNECTION: users_connection(settings)}, file)
+
+
+def _private(path: Path) -> IO[str]:
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
 
 
 def _kept(before: configparser.ConfigParser, section: str, key: str) -> str:
@@ -154,13 +190,8 @@ def _metadata_url(settings: Settings, driver: str) -> str:
     return f"{driver}://{DATABASE}:{password}@{settings.address('postgres')}/{DATABASE}"
 
 
-def _write_passwords(settings: Settings) -> None:
-    file = settings.run_dir / "data" / "airflow" / "passwords.json"
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as passwords:
-        json.dump({settings.airflow.username: settings.airflow.password}, passwords)
-
-
-def _create_database(settings: Settings) -> None:
+def create_metadata_database(settings: Settings) -> None:
+    """Make the role and the database of Airflow's metadata where they are missing."""
     connection = psycopg2.connect(settings.postgres_dsn("postgres"))
     try:
         with connection, connection.cursor() as cursor:

@@ -64,7 +64,7 @@ def cassandra(settings: Settings) -> Service:
 def cluster(settings: Settings) -> Cluster:
     """A driver for the stack's node; use it in a `with`."""
     return Cluster(
-        ["127.0.0.1"],
+        [settings.hosts.cassandra],
         port=settings.ports.of("cassandra"),
         connect_timeout=5,
         compression=False,

@@ -16,12 +16,22 @@ def require_free(services: Iterable[Service]) -> None:
     Raises:
         WalflowError: names each port in use, its setting, and the process that holds it.
     """
+    require_free_ports(
+        (s.name, setting, port) for s in services for setting, port in s.ports.items()
+    )
+
+
+def require_free_ports(wanted: Iterable[tuple[str, str, int]]) -> None:
+    """The same for names of services, their settings under `[ports]`, and the ports.
+
+    Raises:
+        WalflowError: as `require_free`.
+    """
     taken = [
-        f"Port {port} of {service.name} is in use by {holder(port)}. Stop it, or choose another:"
+        f"Port {port} of {name} is in use by {holder(port)}. Stop it, or choose another:"
         f" WALFLOW_PORTS__{setting.upper()} or ports.{setting} in pipeline.toml"
         " (ports.offset moves all)."
-        for service in services
-        for setting, port in service.ports.items()
+        for name, setting, port in wanted
         if not _is_free(port)
     ]
     if taken:

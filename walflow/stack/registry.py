@@ -9,6 +9,12 @@ CONFLUENT_API = "/apis/ccompat/v7"
 NATIVE_API = "/apis/registry/v2"
 
 
+def confluent_url(settings: Settings) -> str:
+    """Base of Confluent's API: Confluent's own registry, in compose, has it at the root."""
+    path = "" if settings.mode == "compose" else CONFLUENT_API
+    return f"http://{settings.address('registry')}{path}"
+
+
 def registry(settings: Settings) -> Service:
     port = settings.ports.of("registry")
     url = f"http://127.0.0.1:{port}"
@@ -34,5 +40,5 @@ def registry(settings: Settings) -> Service:
             "QUARKUS_HTTP_PORT": str(port),
             "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": settings.address("kafka"),
         },
-        url=f"{url}{CONFLUENT_API}",
+        url=confluent_url(settings),
     )

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
@@ -10,18 +11,108 @@ from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
 from walflow.install.prerequisites import java_home
-from walflow.settings import ENV_PREFIX, HOME, Settings
+from walflow.settings import ENV_PREFIX, HOME, LOOPBACK, Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.http import get_json
 from walflow.stack.jvm import LIGHT, class_archive, class_path
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 from walflow.stack.service import NotReady, Readiness, Service
 
 SPARK_HOME = Path(pyspark.__file__).parent
 _LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.properties'}"
 SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
+LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
+"""Environment variable by which Spark's processes listen on this machine only."""
 READ_BY_STREAM = ("cassandra", "masking", "stream", "supervision", "tables", "topics")
 """Sections of pipeline.toml."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Hosts of Spark's processes: by which they find each other, and on which the driver listens."""
+
+    master: str = LOOPBACK
+    worker: str = LOOPBACK
+    driver: str = LOOPBACK
+    bind: str = LOOPBACK
+
+
+HERE = Place()
+
+
+def master_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
+    port, ui = settings.ports.of("spark_master"), settings.ports.of("spark_master_ui")
+    return (
+        *(SPARK_CLASS, "org.apache.spark.deploy.master.Master"),
+        *("--host", place.master, "--port", str(port), "--webui-port", str(ui)),
+    )
+
+
+def worker_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
+    return (
+        *(SPARK_CLASS, "org.apache.spark.deploy.worker.Worker"),
+        *("--host", place.worker, "--webui-port", str(settings.ports.of("spark_worker_ui"))),
+        # More slots than cores: a real-time task keeps its slot and mostly waits.
+        *("--cores", str(settings.stream.slots)),
+        *("--memory", f"{settings.heap_megabytes.spark_executor + 256}m"),
+        *("--work-dir", str(_work(settings))),
+        _master_url(settings, place),
+    )
+
+
+def stream_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
+    heaps, jars = settings.heap_megabytes, class_path("spark")
+    options = {
+        "spark.ui.port": settings.ports.of("spark_ui"),
+        "spark.driver.host": place.driver,
+        "spark.driver.bindAddress": place.bind,
+        "spark.driver.memory": f"{heaps.spark_driver}m",
+        "spark.executor.memory": f"{heaps.spark_executor}m",
+        "spark.cores.max": settings.stream.slots,
+        "spark.executor.cores": settings.stream.slots,
+        "spark.pyspark.python": sys.executable,
+        "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
+        "spark.executor.extraJavaOptions": " ".join((_LOGGING, *class_archive("spark-executor"))),
+        "spark.executor.extraClassPath": jars,
+        "spark.executorEnv.PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
+    }
+    return (
+        str(SPARK_HOME / "bin" / "spark-submit"),
+        *("--master", _master_url(settings, place)),
+        *("--properties-file", str(HOME / "spark" / "spark-defaults.conf")),
+        *("--driver-java-options", " ".join((_LOGGING, *LIGHT, *class_archive("stream")))),
+        *("--driver-class-path", jars),
+        *(part for key, value in options.items() for part in ("--conf", f"{key}={value}")),
+        str(HOME / "spark" / "stream.py"),
+    )
+
+
+def master_environment(settings: Settings) -> dict[str, str]:
+    return _environment(settings, settings.heap_megabytes.spark_master, "spark-master")
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    return _environment(settings, settings.heap_megabytes.spark_worker, "spark-worker") | {
+        "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true"
+        " -Dspark.worker.cleanup.interval=600 -Dspark.worker.cleanup.appDataTtl=3600"
+    }
+
+
+def stream_environment(settings: Settings) -> dict[str, str]:
+    return _environment(settings, settings.heap_megabytes.spark_driver, "stream") | {
+        "PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
+        **addresses(settings),
+        **_overrides(),
+        "CHECKPOINT_LOCATION": f"file://{_checkpoint(settings)}",
+    }
+
+
+def prepare_worker(settings: Settings) -> None:
+    _work(settings).mkdir(parents=True, exist_ok=True)
+
+
+def prepare_stream(settings: Settings) -> None:
+    _checkpoint(settings).mkdir(parents=True, exist_ok=True)
 
 
 def master(settings: Settings) -> Service:
@@ -34,23 +125,16 @@ def master(settings: Settings) -> Service:
 
     return Service(
         name="spark-master",
-        command=(
-            *(SPARK_CLASS, "org.apache.spark.deploy.master.Master"),
-            *("--host", "127.0.0.1", "--port", str(port), "--webui-port", str(ui)),
-        ),
+        command=master_command(settings),
         readiness=Readiness("is ALIVE", check),
         ports={"spark_master": port, "spark_master_ui": ui},
-        environment=_environment(settings, settings.heap_megabytes.spark_master, "spark-master"),
+        environment=master_environment(settings) | LOCAL,
         url=f"http://127.0.0.1:{ui}",
     )
 
 
 def worker(settings: Settings) -> Service:
     master_ui, ui = settings.ports.of("spark_master_ui"), settings.ports.of("spark_worker_ui")
-    work = settings.run_dir / "data" / "spark-work"
-
-    def prepare() -> None:
-        work.mkdir(parents=True, exist_ok=True)
 
     def check() -> None:
         if get_json(f"http://127.0.0.1:{master_ui}/json/")["aliveworkers"] < 1:
@@ -58,34 +142,18 @@ def worker(settings: Settings) -> Service:
 
     return Service(
         name="spark-worker",
-        command=(
-            *(SPARK_CLASS, "org.apache.spark.deploy.worker.Worker"),
-            *("--host", "127.0.0.1", "--webui-port", str(ui)),
-            # More slots than cores: a real-time task keeps its slot and mostly waits.
-            *("--cores", str(settings.stream.slots)),
-            *("--memory", f"{settings.heap_megabytes.spark_executor + 256}m"),
-            *("--work-dir", str(work)),
-            f"spark://{settings.address('spark_master')}",
-        ),
+        command=worker_command(settings),
         needs=("spark-master",),
         readiness=Readiness("is registered with the master", check),
         ports={"spark_worker_ui": ui},
-        environment=_environment(settings, settings.heap_megabytes.spark_worker, "spark-worker")
-        | {
-            "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true"
-            " -Dspark.worker.cleanup.interval=600 -Dspark.worker.cleanup.appDataTtl=3600"
-        },
+        environment=worker_environment(settings) | LOCAL,
         url=f"http://127.0.0.1:{ui}",
-        prepare=prepare,
+        prepare=lambda: prepare_worker(settings),
     )
 
 
 def stream(settings: Settings) -> Service:
     ui = settings.ports.of("spark_ui")
-    checkpoint = settings.run_dir / "data" / "checkpoint"
-
-    def prepare() -> None:
-        checkpoint.mkdir(parents=True, exist_ok=True)
 
     def check() -> None:
         started_ms = _application_start(f"http://127.0.0.1:{ui}/api/v1/applications")
@@ -95,47 +163,18 @@ def stream(settings: Settings) -> Service:
         if running < wanted:
             raise NotReady(f"{running} of {wanted} tasks are connected")
 
-    heaps, jars = settings.heap_megabytes, class_path("spark")
-    options = {
-        "spark.ui.port": ui,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": f"{heaps.spark_driver}m",
-        "spark.executor.memory": f"{heaps.spark_executor}m",
-        "spark.cores.max": settings.stream.slots,
-        "spark.executor.cores": settings.stream.slots,
-        "spark.pyspark.python": sys.executable,
-        "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
-        "spark.executor.extraJavaOptions": " ".join((_LOGGING, *class_archive("spark-executor"))),
-        "spark.executor.extraClassPath": jars,
-        "spark.executorEnv.PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
-    }
     return Service(
         name="stream",
-        command=(
-            str(SPARK_HOME / "bin" / "spark-submit"),
-            *("--master", f"spark://{settings.address('spark_master')}"),
-            *("--properties-file", str(HOME / "spark" / "spark-defaults.conf")),
-            *("--driver-java-options", " ".join((_LOGGING, *LIGHT, *class_archive("stream")))),
-            *("--driver-class-path", jars),
-            *(part for key, value in options.items() for part in ("--conf", f"{key}={value}")),
-            str(HOME / "spark" / "stream.py"),
-        ),
+        command=stream_command(settings),
         needs=("spark-worker", "kafka", "cassandra"),
         readiness=Readiness("takes records on every partition", check),
         # Asked to end, Spark waits for the batch's tasks, which wait for records. Killing it is safe:
         # what is not in the checkpoint is applied again, to the same effect.
         stop_seconds=5,
         ports={"spark_ui": ui},
-        environment=_environment(settings, heaps.spark_driver, "stream")
-        | {
-            "PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
-            **addresses(settings),
-            **_overrides(),
-            "CHECKPOINT_LOCATION": f"file://{checkpoint}",
-        },
+        environment=stream_environment(settings) | LOCAL,
         url=f"http://127.0.0.1:{ui}",
-        prepare=prepare,
+        prepare=lambda: prepare_stream(settings),
     )
 
 
@@ -143,8 +182,8 @@ def addresses(settings: Settings) -> dict[str, str]:
     """Where the stream finds its servers, as environment variables."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.address("kafka"),
-        "SCHEMA_REGISTRY_URL": f"http://{settings.address('registry')}{CONFLUENT_API}",
-        "CASSANDRA_HOSTS": "127.0.0.1",
+        "SCHEMA_REGISTRY_URL": confluent_url(settings),
+        "CASSANDRA_HOSTS": settings.hosts.cassandra,
         "CASSANDRA_PORT": str(settings.ports.of("cassandra")),
     }
 
@@ -189,7 +228,6 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
     return {
         "JAVA_HOME": str(java_home()),
         "SPARK_HOME": str(SPARK_HOME),
-        "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_NO_DAEMONIZE": "1",
         # Java cannot archive classes behind a class path with a folder of files in it.
         "SPARK_CONF_DIR": str(settings.run_dir / "config" / "none"),
@@ -198,3 +236,15 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
         "SPARK_LOCAL_DIRS": str(settings.run_dir / "data" / "spark-local"),
         "PYSPARK_PYTHON": sys.executable,
     }
+
+
+def _master_url(settings: Settings, place: Place) -> str:
+    return f"spark://{place.master}:{settings.ports.of('spark_master')}"
+
+
+def _work(settings: Settings) -> Path:
+    return settings.run_dir / "data" / "spark-work"
+
+
+def _checkpoint(settings: Settings) -> Path:
+    return settings.run_dir / "data" / "checkpoint"

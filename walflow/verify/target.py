@@ -96,7 +96,7 @@ def connected(settings: Settings) -> Iterator[Session]:
         row_factory=lambda _names, rows: rows,
     )
     cluster = Cluster(
-        ["127.0.0.1"],
+        [settings.hosts.cassandra],
         port=settings.ports.of("cassandra"),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=5,

@@ -1,0 +1,17 @@
+#!/bin/sh
+# with-settings.sh BASE TARGET KEY=VALUE... -- COMMAND...
+# Copies a properties file, appends settings (in Java the last of two equal keys wins) and becomes the
+# command: what walflow/stack/config_files.py does in local mode, for images without walflow.
+set -eu
+base=$1 target=$2
+shift 2
+{
+    cat "$base"
+    printf '\n# From docker-compose.yml\n'
+    while [ "$1" != -- ]; do
+        printf '%s\n' "$1"
+        shift
+    done
+} >"$target"
+shift
+exec "$@"

@@ -1,0 +1,67 @@
+"""What up, down, restart, status, logs and doctor do in compose mode."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from walflow.cli.output import messages
+from walflow.compose import checks as compose_checks
+from walflow.compose import containers, lifecycle
+from walflow.compose.environment import CONTROL_CENTER, project
+from walflow.doctor import Check
+from walflow.settings import Settings
+from walflow.stack.catalogue import services
+
+COLUMNS = ("ORDER", "SERVICE", "STATE", "STARTED", "UP", "RESTARTS", "MEMORY", "ADDRESS")
+
+
+def up(settings: Settings, names: Sequence[str], *, anew: bool = False) -> None:
+    """A line per service when it is ready; Compose's own output goes to a file."""
+    began = time.monotonic()
+    count = 0
+
+    def ready(name: str, seconds: float, state: str) -> None:
+        nonlocal count
+        count += 1
+        messages.print(f"[green]✔[/green] {name:<22}{seconds:7.1f} s  {state}", highlight=False)
+
+    messages.print("Docker Compose builds and starts; the first time it downloads a few GB.")
+    lifecycle.up(settings, names, ready, anew=anew)
+    messages.print(f"{count} services up after {time.monotonic() - began:.1f} s", highlight=False)
+    messages.print("Stop it with: walflow --mode compose down", style="dim")
+
+
+def down(settings: Settings, *, wipe: bool) -> None:
+    count = lifecycle.down(settings, wipe=wipe)
+    messages.print(f"Removed {count} containers." if count else "Nothing was there.")
+    if wipe:
+        messages.print(f"Deleted the volumes of the project {project(settings)}.")
+
+
+def states(settings: Settings) -> list[containers.ServiceState]:
+    found = containers.containers(project(settings))
+    known = lifecycle.started_services(settings)
+    return containers.states(
+        known, found, containers.memory(found), _addresses(settings), time.time()
+    )
+
+
+def logs(settings: Settings, service: str, lines: int, follow: bool) -> None:
+    command = lifecycle.log_command(settings, service, lines, follow)
+    os.execvp(command[0], command)
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    return compose_checks.run(settings)
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Published ports only: the addresses that local mode has too, and Control Center's."""
+    published = {
+        name: service
+        for name, service in lifecycle.started_services(settings).items()
+        if service.ports
+    }
+    local = {name: service.url for name, service in services(settings).items()}
+    local[CONTROL_CENTER] = f"http://{settings.address('control_center')}"
+    return {name: local.get(name, "") for name in published}

@@ -1,0 +1,1 @@
+"""Compose mode: the same pipeline in containers, by docker-compose.yml."""

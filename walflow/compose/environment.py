@@ -1,0 +1,95 @@
+"""What docker-compose.yml takes from pipeline.toml as variables, and `.env` with their defaults.
+
+`.venv/bin/python -m walflow.compose.environment` writes `.env` anew.
+"""
+
+import tomllib
+from collections.abc import Iterator
+
+from walflow.settings import ENV_PREFIX, HOME, SETTINGS_FILE, Settings
+
+ENV_FILE = HOME / ".env"
+PROJECT = "COMPOSE_PROJECT_NAME"
+PROFILES = "COMPOSE_PROFILES"
+CONTROL_CENTER = "control-center"
+MINIMAL = "minimal"
+TAKEN = {
+    "ports": (
+        *("kafka", "registry", "connect", "postgres", "cassandra", "spark_master_ui"),
+        *("spark_worker_ui", "spark_ui", "airflow", "users_api", "control_center"),
+    ),
+    "heap_megabytes": ("zookeeper", "kafka", "registry", "connect", "cassandra"),
+    "postgres": (
+        *("database", "superuser", "superuser_password", "capture_password", "writer_password"),
+        "max_slot_wal_keep_size_megabytes",
+    ),
+    "airflow": ("username", "password", "database_password"),
+    "ingest": (
+        *("users_api", "users_per_run", "schedule", "page_size", "concurrency"),
+        "requests_per_minute",
+    ),
+}
+"""Section → keys. What else pipeline.toml says, containers read from the file itself."""
+
+TITLES = {
+    "ports": "Ports on this machine, 127.0.0.1 only.",
+    "heap_megabytes": "Java heaps, MB; the stream's are read from pipeline.toml.",
+    "postgres": "PostgreSQL. The passwords are demo defaults.",
+    "airflow": "Airflow's page and its metadata database. Demo defaults too.",
+    "ingest": "What the DAG user_automation does.",
+}
+INTRODUCTION = f"""\
+# Defaults of docker-compose.yml, with the names of walflow's overrides. Written from pipeline.toml by
+# `.venv/bin/python -m walflow.compose.environment`; a test fails if it differs. The shell's variables
+# come before these, and so does what `walflow --mode compose` passes on. Other secrets: in the shell, or
+# in a file of your own, `docker compose --env-file FILE up`.
+
+# Names of containers and volumes begin with this.
+{PROJECT}=walflow
+# {CONTROL_CENTER}: with Confluent's Control Center. {MINIMAL}: without.
+{PROFILES}={CONTROL_CENTER}
+"""
+
+
+def project(settings: Settings) -> str:
+    """Name of the Compose project: one per run directory, as in local mode."""
+    suffix = settings.run_dir.name.removeprefix(".run")
+    kept = "".join(c for c in suffix.lower() if c.isalnum() or c in "-_")
+    return f"walflow{kept}"
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """What Compose is given in its environment; ports with the offset."""
+    found = {PROJECT: project(settings)}
+    for section, keys in TAKEN.items():
+        for key in keys:
+            value = (
+                settings.ports.of(key)
+                if section == "ports"
+                else getattr(getattr(settings, section), key)
+            )
+            found[variable(section, key)] = str(value)
+    return found
+
+
+def variable(section: str, key: str) -> str:
+    """The name of a setting's environment variable."""
+    return f"{ENV_PREFIX}{section}__{key}".upper()
+
+
+def env_file() -> str:
+    """`.env` as it should be."""
+    return INTRODUCTION + "".join(_sections())
+
+
+def _sections() -> Iterator[str]:
+    shipped = tomllib.loads(SETTINGS_FILE.read_text())
+    for section, keys in TAKEN.items():
+        yield f"\n# {TITLES[section]}\n"
+        for key in keys:
+            yield f"{variable(section, key)}={shipped[section][key]}\n"
+
+
+if __name__ == "__main__":
+    ENV_FILE.write_text(env_file())
+    print(f"wrote {ENV_FILE.relative_to(HOME)}")

@@ -1,0 +1,224 @@
+"""Up, down and restart of the Compose project."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from walflow.compose import checks
+from walflow.compose.containers import Container, containers, word
+from walflow.compose.environment import PROFILES, project, variables
+from walflow.compose.file import ComposeService, active, services
+from walflow.compose.program import compose
+from walflow.errors import ExitCode, WalflowError
+from walflow.settings import HOME, Settings
+
+POLL_SECONDS = 0.5
+LOG_LINES = 12
+STOP_SECONDS = 30
+
+Ready = Callable[[str, float, str], None]
+"""Service, seconds since `up` began (0: it was up before), and its state."""
+
+
+@dataclass
+class _Watch:
+    """Which services have become ready since `up` began."""
+
+    known: Mapping[str, ComposeService]
+    project: str
+    ready: Ready
+    began: float = field(default_factory=time.monotonic)
+    seen: set[str] = field(default_factory=set)
+
+    def look(self) -> list[Container]:
+        found = containers(self.project)
+        for one in found:
+            service = self.known.get(one.service)
+            state = word(service, one) if service else ""
+            if state in ("ready", "done") and one.service not in self.seen:
+                self.seen.add(one.service)
+                self.ready(one.service, time.monotonic() - self.began, state)
+        return found
+
+    def missing(self, wanted: Sequence[str]) -> list[str]:
+        return [name for name in wanted if name not in self.seen]
+
+
+def up(settings: Settings, names: Sequence[str], ready: Ready, *, anew: bool = False) -> None:
+    """Build what has changed, start what is not up, and return once all of it is ready.
+
+    Args:
+        names: services; all of the active profiles without any.
+        anew: whether to replace their containers although nothing has changed.
+
+    Raises:
+        WalflowError: Docker lacks something, or a service failed; the sentence says which.
+        KeyboardInterrupt: after what this call had started has been stopped again.
+    """
+    known = started_services(settings)
+    _require_known(known, names)
+    checks.require(settings, known)
+    before = [c.service for c in containers(project(settings)) if c.is_up]
+    wanted = _with_needs(known, names)
+    watch = _Watch(known, project(settings), ready)
+    log = settings.run_dir / "logs" / "compose.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    words = ["up", "--detach", "--build", *(["--force-recreate", "--no-deps"] if anew else [])]
+    try:
+        code = _watched([*words, *names], settings, log, watch)
+        if code != 0:
+            raise _failure(settings, known, log)
+        _await_ready(settings, watch, wanted)
+    except KeyboardInterrupt:
+        started = [name for name in wanted if name not in before]
+        _compose(settings, ["stop", "--timeout", str(STOP_SECONDS), *started])
+        raise
+
+
+def down(settings: Settings, *, wipe: bool) -> int:
+    """Remove the containers, with `wipe` also the volumes; returns how many containers there were."""
+    found = containers(project(settings))
+    words = ["down", "--remove-orphans", "--timeout", str(STOP_SECONDS)]
+    everything = {PROFILES: ",".join(sorted(_profiles(settings)))}
+    _compose(settings, [*words, *(["--volumes"] if wipe else [])], everything)
+    return len(found)
+
+
+def started_services(settings: Settings) -> dict[str, ComposeService]:
+    """The services that `up` starts with the profiles in force."""
+    return active(variables(settings), checks.profiles())
+
+
+def log_command(settings: Settings, service: str, lines: int, follow: bool) -> list[str]:
+    """The command that prints the end of a service's log.
+
+    Raises:
+        WalflowError: there is no such service, or it has no container.
+    """
+    _require_known(services(variables(settings)), [service])
+    for found in containers(project(settings)):
+        if found.service == service:
+            words = ["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else [])]
+            return [*words, found.identifier]
+    raise WalflowError(f"{service} has no log yet: it was never started.", ExitCode.NOT_READY)
+
+
+def _profiles(settings: Settings) -> set[str]:
+    return {p for service in services(variables(settings)).values() for p in service.profiles}
+
+
+def _require_known(known: Mapping[str, ComposeService], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise WalflowError(
+                f"There is no service {name}. The services are: {', '.join(known)}.",
+                ExitCode.USAGE,
+            )
+
+
+def _with_needs(known: Mapping[str, ComposeService], names: Sequence[str]) -> list[str]:
+    wanted: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for need in known[name].needs:
+            add(need)
+        wanted[name] = None
+
+    for name in names or known:
+        add(name)
+    return list(wanted)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return os.environ | variables(settings)
+
+
+def _watched(words: Sequence[str], settings: Settings, log: Path, watch: _Watch) -> int:
+    """Run Compose with its output in a file, and look at the containers meanwhile."""
+    command, _ = compose()
+    with (
+        log.open("w") as output,
+        # A session of its own: Ctrl-C at the terminal is walflow's to handle.
+        subprocess.Popen(
+            [*command, *words],
+            cwd=HOME,
+            env=_environment(settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                watch.look()
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            process.terminate()
+            raise
+        return process.returncode
+
+
+def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> None:
+    """Compose waits for what others depend on; the rest is waited for here."""
+    limit = settings.supervision.start_timeout_seconds
+    give_up = time.monotonic() + limit
+    while True:
+        found = {c.service: c for c in watch.look()}
+        missing = watch.missing(wanted)
+        if not missing:
+            return
+        for name in missing:
+            state = word(watch.known[name], found.get(name))
+            if state in ("failed", "halted", "stopped") or time.monotonic() > give_up:
+                raise WalflowError(
+                    f"{name} is {state}"
+                    + (f" after {limit} s" if state not in ("failed", "halted", "stopped") else "")
+                    + f". The end of its log:\n{_log_tail(found.get(name))}\n"
+                    "Mend the cause and run `walflow --mode compose up` again; what is up stays up."
+                )
+        time.sleep(POLL_SECONDS)
+
+
+def _failure(settings: Settings, known: Mapping[str, ComposeService], log: Path) -> WalflowError:
+    """Why `up` failed: the service that did, with its log, or else what Compose said."""
+    for found in containers(project(settings)):
+        service = known.get(found.service)
+        state = word(service, found) if service else ""
+        if state in ("failed", "unhealthy", "restarting"):
+            return WalflowError(
+                f"{found.service} is {state}, and others wait for it. The end of its log:\n"
+                f"{_log_tail(found)}\nMend the cause and run `walflow --mode compose up` again."
+            )
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
+    return WalflowError(f"Docker Compose failed. {log} has it all; its end:\n{tail}")
+
+
+def _log_tail(found: Container | None) -> str:
+    if found is None:
+        return "(no container)"
+    result = subprocess.run(
+        ["docker", "logs", "--tail", str(LOG_LINES), found.identifier],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return result.stdout.strip() or "(no log)"
+
+
+def _compose(
+    settings: Settings, words: Sequence[str], environment: Mapping[str, str] | None = None
+) -> None:
+    command, _ = compose()
+    result = subprocess.run(
+        [*command, *words],
+        cwd=HOME,
+        env=_environment(settings) | dict(environment or {}),
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode != 0:
+        tail = "\n".join(result.stderr.splitlines()[-LOG_LINES:])
+        raise WalflowError(f"`{' '.join([*command, *words])}` failed:\n{tail}")
