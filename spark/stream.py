@@ -151,6 +151,8 @@ def main() -> int:
     except (StreamingQueryException, TaskFailed) as error:
         if not _is_halt(error):
             raise
+        spark.stop()  # first, since it logs much, and the reason is looked for at the log's end
+        print(f"The stream halts: {_cause(error)}", file=sys.stderr, flush=True)
         return HALTED
     return 0
 

@@ -74,23 +74,14 @@ class _Task:
 
     def run(self, batches: Batches) -> None:
         """Apply everything; returns only when all of it is acknowledged or a stored dead letter."""
-        try:
-            self._apply_all(batches)
-        except GenerationOpened:
-            raise  # a restart has been asked for
-        except Exception as error:
-            if told := self._tell(error):
-                with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
-                    told.result()
-            raise
-
-    def _apply_all(self, batches: Batches) -> None:
         self._progress.started(self._context.partitionId())
         for batch in batches:
-            for record in records(batch):
-                self._apply(record)
-        self._writer.drain()
-        self._dead_letters.flush()
+            with self._failures_told():
+                for record in records(batch):
+                    self._apply(record)
+        with self._failures_told():
+            self._writer.drain()
+            self._dead_letters.flush()
         self._progress.report()
 
     def _apply(self, record: Record) -> None:
@@ -115,6 +106,19 @@ class _Task:
         self._writer.drain()
         self._connected.truncations.apply(record, change, self._run)
         self._progress.applied(record)
+
+    @contextlib.contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """Of what is done within; that the input breaks off is Spark's own doing."""
+        try:
+            yield
+        except GenerationOpened:
+            raise  # a restart has been asked for
+        except Exception as error:
+            if told := self._tell(error):
+                with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
+                    told.result()
+            raise
 
     def _tell(self, error: Exception) -> ResponseFuture | None:
         with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time

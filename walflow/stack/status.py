@@ -126,7 +126,11 @@ def _state(
             state = "gave up"
         reason = f"died {died} times: see `walflow logs {service.name}`" if died else ""
         if process is not None and process.is_halted:
-            state, reason = "halted", f"it is not restarted: see `walflow logs {service.name} -n 1`"
+            state = "halted"
+            reason = (
+                f"it is not restarted by itself. `walflow logs {service.name} -n 5` says where it"
+                " stopped and what to mend; then run `walflow up`"
+            )
         return ServiceState(service.name, state, 0, 0, died, 0, service.url, reason)
     try:
         service.readiness.check()
