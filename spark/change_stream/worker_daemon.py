@@ -1,0 +1,18 @@
+"""The daemon that Spark forks its Python workers from, with all that they need imported already.
+
+A worker would import for 2 s of CPU by itself, which a start of the query with many partitions pays
+for each of them. Spark starts it as `spark.python.daemon.module` and names the worker's module to it.
+"""
+
+import pandas
+import pyarrow
+import pyspark.worker
+from pyspark.daemon import manager
+
+import change_stream.task
+
+FOR_THE_WORKERS = (change_stream.task, pandas, pyarrow, pyspark.worker)
+"""Imported before the first fork, and shared in memory by all that follow."""
+
+if __name__ == "__main__":
+    manager()
