@@ -2,12 +2,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WALFLOW := .venv/bin/walflow
 
-.PHONY: demo test install install-dev lint types unit soak compose-demo bench-latency bench-verify lock help
+.PHONY: demo test install install-dev lint types unit soak compose-demo compose-rehearsal bench-latency bench-verify lock help
 
 help:
 	@echo "make demo           install what is missing and run the pipeline, step by step"
 	@echo "make test           lint, types, and all tests on the real servers"
 	@echo "make compose-demo   the demo in containers; needs nothing but Docker (docs/compose.md)"
+	@echo "make compose-rehearsal  the same on stand-ins, where no image can be pulled"
 	@echo "make unit           the fast tests only"
 	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
@@ -21,6 +22,9 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 compose-demo:
 	@$(COMPOSE) up --build --detach
 	@$(COMPOSE) run --rm demo
+
+compose-rehearsal: install-dev
+	@.venv/bin/python -m tests.rehearsal
 
 test: install-dev lint types
 	@.venv/bin/pytest

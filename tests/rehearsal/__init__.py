@@ -1,0 +1,1 @@
+"""Compose mode rehearsed where no image can be pulled: on stand-ins, by `make compose-rehearsal`."""
