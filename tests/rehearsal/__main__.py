@@ -16,7 +16,8 @@ from walflow.settings import HOME
 RUN = HOME / ".run-rehearsal"
 STACK = {
     "WALFLOW_MODE": "compose",
-    "WALFLOW_PORTS__OFFSET": "25000",
+    # Below the ports that Linux gives to clients, and beside those of the tests.
+    "WALFLOW_PORTS__OFFSET": "15000",
     "WALFLOW_PATHS__RUN": RUN.name,
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from walflow.cli.output import messages
 from walflow.compose import checks as compose_checks
 from walflow.compose import containers, lifecycle
-from walflow.compose.environment import CONTROL_CENTER, project
+from walflow.compose.environment import project
 from walflow.doctor import Check
 from walflow.settings import Settings
-from walflow.stack.catalogue import services
 
 COLUMNS = ("ORDER", "SERVICE", "STATE", "STARTED", "UP", "RESTARTS", "MEMORY", "ADDRESS")
+NOT_HTTP = ("cassandra", "kafka", "postgres")
 
 
 def up(settings: Settings, names: Sequence[str], *, anew: bool = False) -> None:
@@ -56,12 +56,9 @@ def checks(settings: Settings) -> Iterator[Check]:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    """Published ports only: the addresses that local mode has too, and Control Center's."""
-    published = {
-        name: service
+    """What a person opens or connects to: the published ports."""
+    return {
+        name: f"{'' if name in NOT_HTTP else 'http://'}{settings.address(setting)}"
         for name, service in lifecycle.started_services(settings).items()
-        if service.ports
+        for setting in service.ports
     }
-    local = {name: service.url for name, service in services(settings).items()}
-    local[CONTROL_CENTER] = f"http://{settings.address('control_center')}"
-    return {name: local.get(name, "") for name in published}

@@ -14,10 +14,14 @@ from walflow.compose.file import ComposeService, active, services
 from walflow.compose.program import compose
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings
+from walflow.stack.service import NotReady
+from walflow.stack.spark import require_stream_ready
 
 POLL_SECONDS = 0.5
 LOG_LINES = 12
 STOP_SECONDS = 30
+STREAM = "stream"
+"""Its health check says that it has an executor; ready it is when its tasks are connected."""
 
 Ready = Callable[[str, float, str], None]
 """Service, seconds since `up` began (0: it was up before), and its state."""
@@ -30,6 +34,8 @@ class _Watch:
     known: Mapping[str, ComposeService]
     project: str
     ready: Ready
+    replaced: frozenset[str] = frozenset()
+    """Identifiers of containers that are to go."""
     began: float = field(default_factory=time.monotonic)
     seen: set[str] = field(default_factory=set)
 
@@ -38,7 +44,8 @@ class _Watch:
         for one in found:
             service = self.known.get(one.service)
             state = word(service, one) if service else ""
-            if state in ("ready", "done") and one.service not in self.seen:
+            new = one.identifier not in self.replaced and one.service not in self.seen
+            if state in ("ready", "done") and new:
                 self.seen.add(one.service)
                 self.ready(one.service, time.monotonic() - self.began, state)
         return found
@@ -60,10 +67,13 @@ def up(settings: Settings, names: Sequence[str], ready: Ready, *, anew: bool = F
     """
     known = started_services(settings)
     _require_known(known, names)
-    checks.require(settings, known)
-    before = [c.service for c in containers(project(settings)) if c.is_up]
-    wanted = _with_needs(known, names)
-    watch = _Watch(known, project(settings), ready)
+    wanted = list(names) if anew else _with_needs(known, names)
+    chosen = {name: known[name] for name in wanted}
+    checks.require(settings, chosen)
+    there = containers(project(settings))
+    before = [c.service for c in there if c.is_up]
+    replaced = frozenset(c.identifier for c in there if anew)
+    watch = _Watch(chosen, project(settings), ready, replaced)
     log = settings.run_dir / "logs" / "compose.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     words = ["up", "--detach", "--build", *(["--force-recreate", "--no-deps"] if anew else [])]
@@ -169,7 +179,7 @@ def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> No
         found = {c.service: c for c in watch.look()}
         missing = watch.missing(wanted)
         if not missing:
-            return
+            break
         for name in missing:
             state = word(watch.known[name], found.get(name))
             if state in ("failed", "halted", "stopped") or time.monotonic() > give_up:
@@ -179,6 +189,17 @@ def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> No
                     + f". The end of its log:\n{_log_tail(found.get(name))}\n"
                     "Mend the cause and run `walflow --mode compose up` again; what is up stays up."
                 )
+        time.sleep(POLL_SECONDS)
+    while STREAM in wanted:
+        try:
+            require_stream_ready(settings)
+            return
+        except NotReady as reason:
+            if time.monotonic() > give_up:
+                raise WalflowError(
+                    f"The stream was not ready within {limit} s: {reason}. See"
+                    " `walflow --mode compose logs stream`."
+                ) from reason
         time.sleep(POLL_SECONDS)
 
 

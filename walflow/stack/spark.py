@@ -154,20 +154,13 @@ def worker(settings: Settings) -> Service:
 
 def stream(settings: Settings) -> Service:
     ui = settings.ports.of("spark_ui")
-
-    def check() -> None:
-        started_ms = _application_start(f"http://127.0.0.1:{ui}/api/v1/applications")
-        if settings.stream.trigger == "micro-batch":
-            return  # without records, no task runs
-        running, wanted = _connected_tasks(settings, started_ms), settings.topics.partitions
-        if running < wanted:
-            raise NotReady(f"{running} of {wanted} tasks are connected")
-
     return Service(
         name="stream",
         command=stream_command(settings),
         needs=("spark-worker", "kafka", "cassandra"),
-        readiness=Readiness("takes records on every partition", check),
+        readiness=Readiness(
+            "takes records on every partition", lambda: require_stream_ready(settings)
+        ),
         # Asked to end, Spark waits for the batch's tasks, which wait for records. Killing it is safe:
         # what is not in the checkpoint is applied again, to the same effect.
         stop_seconds=5,
@@ -176,6 +169,16 @@ def stream(settings: Settings) -> Service:
         url=f"http://127.0.0.1:{ui}",
         prepare=lambda: prepare_stream(settings),
     )
+
+
+def require_stream_ready(settings: Settings) -> None:
+    """Raises NotReady: the stream does not take records on every partition yet."""
+    started_ms = _application_start(f"http://{settings.address('spark_ui')}/api/v1/applications")
+    if settings.stream.trigger == "micro-batch":
+        return  # without records, no task runs
+    running, wanted = _connected_tasks(settings, started_ms), settings.topics.partitions
+    if running < wanted:
+        raise NotReady(f"{running} of {wanted} tasks are connected")
 
 
 def addresses(settings: Settings) -> dict[str, str]:
