@@ -1,14 +1,16 @@
 """How long `walflow verify` takes: `python -m bench.verify [--rows 1000000]`, on a running stack.
 
 A table of its own, of the shape of created_users, is filled on both sides. It is published, so that
-verify knows it, but no connector takes it: Cassandra gets the rows from here, which is faster than
-through the pipeline and the same to verify. Two limits are measured in the same run, each in one
-process and with nothing else to do: PostgreSQL's COPY of the table, thrown away, and Cassandra's rows by
-token ranges through the driver, as Python objects. The table is dropped in the end.
+verify knows it, but no connector takes it: Cassandra gets the rows from here, into a keyspace without
+a commit log, which is faster than through the pipeline and the same to verify. Two limits are measured
+in the same run, each in one process and with nothing else to do: PostgreSQL's COPY of the table, thrown
+away, and Cassandra's rows by token ranges through the driver, as Python objects. Table and keyspace are
+dropped in the end.
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -35,10 +37,12 @@ from walflow.verify.rows import values
 
 TABLE = "bench_verify"
 MODEL = "created_users"
+KEYSPACE = "walflow_bench"
+RULES = {f"public.{TABLE}": {"target": f"{KEYSPACE}.{TABLE}"}}
 GOAL_SECONDS = 60
 """For a million rows."""
 BATCH_ROWS = 100
-BATCHES_IN_FLIGHT = 6
+BATCHES_IN_FLIGHT = 12
 WRITE_ATTEMPTS = 10
 PAGE_ROWS = 5000
 QUIET_SECONDS = 300
@@ -64,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
+    os.environ["WALFLOW_TABLES"] = json.dumps(RULES)  # for the command as well
     settings = load()
     with cluster(settings) as connected, _tables(settings, connected.connect(), rows) as session:
         limits = {
@@ -71,9 +76,10 @@ def main() -> None:
             "driver_read_seconds": _seconds(lambda: _read(session, rows)),
         }
         seconds = _seconds(lambda: _verify(rows, 0))
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         _damage(session)
         damaged_seconds = _seconds(lambda: _verify(rows, 3))
-    result = _result(rows, seconds, damaged_seconds, limits)
+    result = _result(rows, seconds, usage, damaged_seconds, limits)
     RESULTS.mkdir(parents=True, exist_ok=True)
     file = Path(RESULTS / f"verify-{time.strftime('%Y%m%d-%H%M%S')}.json")
     file.write_text(json.dumps(result, indent=2))
@@ -81,9 +87,12 @@ def main() -> None:
 
 
 def _result(
-    rows: int, seconds: float, damaged_seconds: float, limits: dict[str, float]
+    rows: int,
+    seconds: float,
+    usage: resource.struct_rusage,
+    damaged_seconds: float,
+    limits: dict[str, float],
 ) -> dict[str, Any]:
-    peak_kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "rows": rows,
         "seconds": round(seconds, 1),
@@ -93,7 +102,9 @@ def _result(
         **{name: round(value, 1) for name, value in limits.items()},
         "times_copy": round(seconds / limits["copy_seconds"], 1),
         "times_driver_read": round(seconds / limits["driver_read_seconds"], 1),
-        "largest_process_mb": peak_kilobytes // 1024,
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "largest_process_mb": usage.ru_maxrss // 1024,
+        "load_average": round(os.getloadavg()[0], 1),
     }
 
 
@@ -112,7 +123,6 @@ def _tables(settings: Settings, session: Session, rows: int) -> Iterator[Session
     """The table on both sides, filled; dropped in the end."""
     connection = psycopg2.connect(settings.postgres_dsn())
     connection.autocommit = True
-    session.set_keyspace(settings.cassandra.keyspace)
     try:
         with connection.cursor() as cursor:
             _drop(session, cursor)  # that of a run that was cut off
@@ -130,7 +140,7 @@ def _tables(settings: Settings, session: Session, rows: int) -> Iterator[Session
 
 
 def _drop(session: Session, cursor: Any) -> None:
-    session.execute(f"DROP TABLE IF EXISTS {TABLE}", timeout=60)
+    session.execute(f"DROP KEYSPACE IF EXISTS {KEYSPACE}", timeout=60)
     cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
 
 
@@ -145,6 +155,12 @@ def _fill_target(settings: Settings, session: Session) -> None:
     """Write the rows as the stream should have, each with a stamp of its own."""
     model = session.cluster.metadata.keyspaces[settings.cassandra.keyspace].tables[MODEL]
     columns = [f"{column.name} {column.cql_type}" for column in model.columns.values()]
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(
+        f"CREATE KEYSPACE {KEYSPACE} WITH replication = {replication} AND durable_writes = false",
+        timeout=60,
+    )
+    session.set_keyspace(KEYSPACE)
     session.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)}, PRIMARY KEY (id))", timeout=60)
     with source.connected(settings) as cursor:
         planned = _planned(settings, cursor, session)
