@@ -59,6 +59,19 @@ def test_a_value_that_keeps_its_meaning_is_written_as_the_table_has_it(
 
 
 @pytest.mark.parametrize(
+    ("present", "largest"), [("smallint", 2**15 - 1), ("int", 2**31 - 1), ("bigint", 2**63 - 1)]
+)
+def test_an_integer_beyond_the_tables_column_is_refused_with_what_to_do(
+    present: str, largest: int
+) -> None:
+    column = retyped(Column("n", "varint", lambda v: v), present)
+    assert (column.convert(largest), column.convert(-largest - 1)) == (largest, -largest - 1)
+    for beyond in (largest + 1, -largest - 2):
+        with pytest.raises(ValueError, match=f"type was {present}; write it to another column"):
+            column.convert(beyond)
+
+
+@pytest.mark.parametrize(
     ("now", "present"),
     [("text", "int"), ("int", "text"), ("double", "float"), ("bigint", "timestamp")],
 )

@@ -94,6 +94,30 @@ def numeric_send(number: Decimal) -> bytes:
     return struct.pack(f">hhHh{len(groups)}h", len(groups), weight, negative, scale, *groups)
 
 
+@given(INT64, st.sampled_from([("smallint", 2), ("int", 4)]))
+def test_an_integer_is_in_a_smaller_column_if_it_fits(number: int, column: tuple[str, int]) -> None:
+    cql_type, size = column
+    sent = struct.pack(">q", number)
+    if -(2 ** (8 * size - 1)) <= number < 2 ** (8 * size - 1):
+        wanted = number.to_bytes(size, "big", signed=True)
+        assert converted("int8", cql_type, sent) == wanted
+    else:
+        with pytest.raises(OverflowError):
+            converted("int8", cql_type, sent)
+
+
+@given(st.integers(-(2**31), 2**31 - 1))
+def test_an_integer_is_in_a_decimal_column(number: int) -> None:
+    wanted = cqltypes.DecimalType.serialize(Decimal(number), V5)
+    assert converted("int4", "decimal", struct.pack(">i", number)) == wanted
+
+
+@given(st.floats(width=32))
+def test_a_float_is_in_a_double_column(number: float) -> None:
+    wanted = cqltypes.DoubleType.serialize(math.nan if math.isnan(number) else number, V5)
+    assert converted("float4", "double", struct.pack(">f", number)) == wanted
+
+
 DECIMALS = st.builds(
     lambda unscaled, scale: Decimal(unscaled).scaleb(-scale, Context(prec=200)),
     st.integers(-(10**60), 10**60),
