@@ -101,14 +101,18 @@ class Supervisor:
         try:
             self._rpc().stopProcess(name, True)
         except Fault as fault:
-            if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
+            if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME, Faults.SHUTDOWN_STATE):
                 raise WalflowError(f"supervisord could not stop {name}: {fault}") from fault
 
     def states(self) -> dict[str, ProcessState]:
-        """Name → state; empty while supervisord is not running."""
+        """Name → state; empty while supervisord is not running, or ending."""
         try:
             infos: Any = self._rpc().getAllProcessInfo()
         except UNREACHABLE:
+            return {}
+        except Fault as fault:
+            if fault.faultCode != Faults.SHUTDOWN_STATE:
+                raise
             return {}
         return {
             i["name"]: ProcessState(
@@ -120,14 +124,20 @@ class Supervisor:
     def shut_down(self) -> None:
         """End supervisord and wait until its processes are gone."""
         try:
-            pid = int(self._rpc().getPID())
-            process = psutil.Process(pid)
-            self._rpc().shutdown()
+            process = psutil.Process(int(self._pid_file.read_text()))
+            self._ask_to_end()
             process.wait(STOP_SECONDS * 2)
-        except (*UNREACHABLE, psutil.NoSuchProcess):
+        except (*UNREACHABLE, ValueError, psutil.NoSuchProcess):
             return
         except psutil.TimeoutExpired:
             process.kill()
+
+    def _ask_to_end(self) -> None:
+        try:
+            self._rpc().shutdown()
+        except Fault as fault:  # somebody else has asked before
+            if fault.faultCode != Faults.SHUTDOWN_STATE:
+                raise
 
     def marked_processes(self) -> list[psutil.Process]:
         """Every process that this stack started, itself or through another, and that still lives."""
@@ -169,6 +179,10 @@ class Supervisor:
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     @property
+    def _pid_file(self) -> Path:
+        return self.run_dir / "supervisord.pid"
+
+    @property
     def _socket(self) -> Path:
         """In the run directory unless that makes it longer than a Unix socket's address may be."""
         path = self.run_dir / "supervisor.sock"
@@ -196,7 +210,7 @@ class Supervisor:
         connect = f"http://{self._settings.address('connect')}"
         parts = [
             f"[supervisord]\nlogfile={logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\n"
-            f"logfile_backups=1\npidfile={self.run_dir / 'supervisord.pid'}\n"
+            f"logfile_backups=1\npidfile={self._pid_file}\n"
             f"childlogdir={logs}\ndirectory={self.run_dir}\n"
             f"environment={_environment({MARK: str(self.run_dir)})}\n",
             f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
