@@ -6,7 +6,7 @@ from typing import Any
 
 from cassandra import cqltypes
 
-from change_stream.columns import Column, Unmappable
+from change_stream.columns import Column, Convert, Unmappable
 from walflow.tables import REDACTED, RuleConflict, TargetColumn
 
 PROTOCOL = 4
@@ -31,7 +31,8 @@ _SERIALIZERS = {
         cqltypes.UUIDType,
     )
 }
-_INTEGERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint"))
+_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64, "varint": None}
+"""Sizes of CQL's integers; a varint has as many as it needs."""
 
 
 def masked(column: Column, named: TargetColumn) -> Column:
@@ -62,16 +63,16 @@ def masked(column: Column, named: TargetColumn) -> Column:
 def retyped(column: Column, present: str) -> Column:
     """The column written as the CQL type that its table has, if every value keeps its meaning.
 
-    A value that is too large for the table's integer is refused when it is bound.
+    A value that is too large for the table's integer makes a dead letter of its record.
 
     Raises:
         Unmappable: the two types have nothing in common that loses nothing.
     """
     if column.cql_type == present:
         return column
-    if column.cql_type in _INTEGERS and present in _INTEGERS:
-        return replace(column, cql_type=present)
-    if column.cql_type in _INTEGERS and present == "decimal":
+    if column.cql_type in _BITS and present in _BITS:
+        return replace(column, cql_type=present, convert=_within(present, column.convert))
+    if column.cql_type in _BITS and present == "decimal":
         return replace(column, cql_type=present, convert=lambda v: Decimal(column.convert(v)))
     if (column.cql_type, present) == ("float", "double"):
         return replace(column, cql_type=present)
@@ -80,3 +81,20 @@ def retyped(column: Column, present: str) -> Column:
         " and the table's rule: write it to another column by rename in pipeline.toml, or drop the"
         " table and take a snapshot"
     )
+
+
+def _within(integer: str, convert: Convert) -> Convert:
+    bits = _BITS[integer]
+    if bits is None:
+        return convert
+
+    def checked(value: Any) -> int:
+        number: int = convert(value)
+        if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+            raise ValueError(
+                f"Cassandra's column was made when PostgreSQL's type was {integer}; write it to another"
+                " column by rename in pipeline.toml, and take a snapshot"
+            )
+        return number
+
+    return checked

@@ -118,7 +118,12 @@ def natural_type(source: PgType, micros: bool = False) -> str:
 # --- numbers ----------------------------------------------------------------------------------------
 
 
-def _widened(size: int, value: bytes) -> bytes:
+def _resized(size: int, value: bytes) -> bytes:
+    """An integer in a column of another size, where PostgreSQL's type was changed.
+
+    Raises:
+        OverflowError: it is too large: the stream makes a dead letter of it.
+    """
     return int.from_bytes(value, "big", signed=True).to_bytes(size, "big", signed=True)
 
 
@@ -138,6 +143,15 @@ def _decimal(unscaled: int, scale: int) -> bytes:
     """CQL decimal: the scale in four bytes, then the unscaled number in as few as it needs."""
     length = (unscaled + (unscaled < 0)).bit_length() // 8 + 1
     return _INT32.pack(scale) + unscaled.to_bytes(length, "big", signed=True)
+
+
+def _integer_as_decimal(value: bytes) -> bytes:
+    return _decimal(int.from_bytes(value, "big", signed=True), 0)
+
+
+def _float_as_double(value: bytes) -> bytes:
+    number = struct.unpack(">f", value)[0]
+    return struct.pack(">d", number) if number == number else b"\x7f\xf8" + b"\0" * 6
 
 
 _NEGATIVE = 0x4000
@@ -392,13 +406,20 @@ def _instant(convert: Convert, match: str, epoch: str) -> Conversion:
 _SCALARS: dict[tuple[str, str], Conversion] = {
     ("bool", "boolean"): _SAME,
     ("int2", "smallint"): _SAME,
-    ("int2", "int"): Conversion(partial(_widened, 4)),
-    ("int2", "bigint"): Conversion(partial(_widened, 8)),
+    ("int2", "int"): Conversion(partial(_resized, 4)),
+    ("int2", "bigint"): Conversion(partial(_resized, 8)),
+    ("int2", "decimal"): Conversion(_integer_as_decimal),
     ("int4", "int"): _SAME,
-    ("int4", "bigint"): Conversion(partial(_widened, 8)),
+    ("int4", "bigint"): Conversion(partial(_resized, 8)),
+    ("int4", "smallint"): Conversion(partial(_resized, 2)),
+    ("int4", "decimal"): Conversion(_integer_as_decimal),
     ("int8", "bigint"): _SAME,
+    ("int8", "int"): Conversion(partial(_resized, 4)),
+    ("int8", "smallint"): Conversion(partial(_resized, 2)),
+    ("int8", "decimal"): Conversion(_integer_as_decimal),
     ("oid", "bigint"): Conversion(_unsigned_to_bigint),
     ("float4", "float"): Conversion(partial(_float, b"\x7f\xc0\0\0")),
+    ("float4", "double"): Conversion(_float_as_double),
     ("float8", "double"): Conversion(partial(_float, b"\x7f\xf8" + b"\0" * 6)),
     ("numeric", "decimal"): Conversion(_numeric),
     ("numeric", "text"): Conversion(_named_numeric, expression=_AS_TEXT),
