@@ -14,7 +14,7 @@ from walflow.stack import restarts
 from walflow.stack.supervision import Supervisor
 
 EXECUTOR = "CoarseGrainedExecutorBackend"
-PYTHON_DAEMON = "pyspark.daemon"
+PYTHON_DAEMON = "change_stream.worker_daemon"
 APPEAR_SECONDS = 180
 """An executor, say, comes back with the next driver, which may itself be on its way up."""
 SPARED_DEATHS = 4
