@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
-from cassandra.metadata import maybe_escape_name
-from cassandra.query import BoundStatement, PreparedStatement
 
 from walflow.capture import include_list
 from walflow.capture.catalog import published_tables
@@ -21,6 +18,7 @@ from walflow.capture.connector import capturing, connect_api
 from walflow.capture.source import connected
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import WalflowError
+from walflow.repair.deleting import RowDeleter
 from walflow.settings import Settings
 from walflow.snapshots import notifications as told
 from walflow.snapshots.notifications import Notifications
@@ -97,19 +95,38 @@ def find_loss(settings: Settings) -> Loss | None:
     api = connect_api(settings)
     connector = capturing(api).name
     with connected(settings) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT wal_status, invalidation_reason FROM pg_replication_slots WHERE slot_name = %s",
-            (SLOT,),
-        )
-        row = cursor.fetchone()
+        slot = _slot(cursor)
         cursor.execute("SELECT reason FROM walflow.recoveries WHERE connector = %s", (connector,))
         unfinished = cursor.fetchone()
     return loss_of(
-        None if row is None else Slot(*row),
+        slot,
         api.offsets(connector),
         api.state(connector),
         None if unfinished is None else unfinished[0],
     )
+
+
+def slot_is_lost(settings: Settings) -> bool:
+    """Whether PostgreSQL has given up the slot.
+
+    Debezium does not tell: it waits for such a slot half an hour, RUNNING, before it fails
+    (PostgresConnection.readReplicationSlotInfo: 900 attempts, 2 s apart).
+
+    Raises:
+        WalflowError: PostgreSQL does not answer.
+    """
+    with connected(settings) as connection, connection.cursor() as cursor:
+        slot = _slot(cursor)
+    return slot is not None and slot.is_lost
+
+
+def _slot(cursor: Any) -> Slot | None:
+    cursor.execute(
+        "SELECT wal_status, invalidation_reason FROM pg_replication_slots WHERE slot_name = %s",
+        (SLOT,),
+    )
+    row = cursor.fetchone()
+    return None if row is None else Slot(*row)
 
 
 def loss_of(
@@ -222,7 +239,8 @@ def _remove_orphans_of(
     table: SourceTable,
     orphans: Orphans,
 ) -> None:
-    statements: dict[str, PreparedStatement] = {}
+    rule = TableRules.of(settings).rule(table.schema, table.name)
+    deleters: list[RowDeleter] = []
 
     def found(difference: Difference) -> None:
         if difference.kind is not Kind.EXTRA:
@@ -230,14 +248,9 @@ def _remove_orphans_of(
         if difference.newest_write is None:
             orphans.kept += 1
             return
-        if not statements:
-            statements["delete"] = _delete(settings, session, table)
-        bound = BoundStatement(statements["delete"])
-        bound.values = [
-            difference.newest_write.to_bytes(8, "big", signed=True),
-            *difference.target_key,
-        ]
-        session.execute(bound)
+        if not deleters:
+            deleters.append(RowDeleter(settings, session, rule.keyspace, rule.table))
+        deleters[0].delete([(difference.target_key, difference.newest_write)])
         orphans.removed += 1
 
     result = comparison.compare(table, Choice(), found, limit=0)
@@ -246,18 +259,6 @@ def _remove_orphans_of(
             f"The orphans of {table.full_name} are not removed: {result.unknown} Run"
             " `walflow recover` again."
         )
-
-
-def _delete(settings: Settings, session: Session, table: SourceTable) -> PreparedStatement:
-    rule = TableRules.of(settings).rule(table.schema, table.name)
-    metadata = session.cluster.metadata.keyspaces[rule.keyspace].tables[rule.table]
-    conditions = " AND ".join(f"{maybe_escape_name(c.name)} = ?" for c in metadata.primary_key)
-    statement = session.prepare(
-        f"DELETE FROM {maybe_escape_name(rule.keyspace)}.{maybe_escape_name(rule.table)}"
-        f" USING TIMESTAMP ? WHERE {conditions}"
-    )
-    statement.consistency_level = ConsistencyLevel.name_to_value[settings.cassandra.consistency]
-    return statement
 
 
 def _until_read(api: ConnectApi, connector: str, news: Notifications, show: Show) -> int:

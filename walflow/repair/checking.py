@@ -133,6 +133,11 @@ class Check:
                 found.add(described(self._plan, row))
         return found
 
+    def absent(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Those of the keys with which PostgreSQL has no row at this moment."""
+        present = self._source.versions(keys) if keys else {}
+        return [key for key in keys if key not in present]
+
     def key_literals(self, keys: Sequence[bytes]) -> list[tuple[str, ...]]:
         """Of the rows that PostgreSQL has with these keys, the values of its own key as SQL."""
         return self._source.key_literals(keys) if keys else []

@@ -7,7 +7,7 @@ lie on it; then the generation is raised further and further, up to the highest 
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +107,7 @@ class Mending:
             # A row that was read just before a commit became visible is stale; the next time it is not.
             may_be_stale = False
             generation = self._raise(found.newest_write, reach)
-            found = self._act(self._still_different(found.rows, generation), generation)
+            found = self._act(found, generation)
         self.mended.left = found.count
         self.mended.steps = found.steps
         return self.mended
@@ -123,10 +123,7 @@ class Mending:
             return found
         reads_all = reads_whole_table(found.counts[Action.READ], self._planned.table_rows)
         for to_read, to_delete in found.chunks():
-            # What the stream applies from now on is stamped above it and stays.
-            write_time = generation.epoch_us - 1
-            self._deleter.delete((values(key), write_time) for key in to_delete)
-            self.mended.deleted += len(to_delete)
+            self._delete(to_delete, generation)
             if not reads_all:
                 literals = self._check.key_literals(to_read)
                 self.mended.read += read_rows(
@@ -138,6 +135,16 @@ class Mending:
             )
         self._show("looking at the rows again")
         return self._still_different(found.rows, generation)
+
+    def _delete(self, keys: Sequence[bytes], generation: Generation) -> None:
+        """Delete the rows that PostgreSQL does not have, now that the generation is in force.
+
+        Whatever makes one of them come back is committed later, stamped above this, and stays.
+        """
+        absent = self._check.absent(keys)
+        write_time = generation.epoch_us - 1
+        self._deleter.delete((values(key), write_time) for key in absent)
+        self.mended.deleted += len(absent)
 
     def _still_different(self, rows: RecordFile, generation: Generation) -> StillDifferent:
         return self._check.still_different(rows, generation.epoch_us)

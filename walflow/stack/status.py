@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,13 +11,15 @@ import psutil
 
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import WalflowError
-from walflow.recovery import find_loss
+from walflow.recovery import Loss, find_loss, slot_is_lost
 from walflow.settings import Settings
 from walflow.stack import restarts
 from walflow.stack.catalogue import services
 from walflow.stack.connector_restarts import gave_up, key_of
 from walflow.stack.service import NotReady, Service
 from walflow.stack.supervision import ProcessState, Supervisor
+
+SLOT_LOST = "slot lost"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def service_states(settings: Settings) -> list[ServiceState]:
 class ConnectorHealth:
     name: str
     state: str
-    """running, failed, gave up, or what else Connect says of it."""
+    """running, failed, gave up, slot lost, or what else Connect says of it."""
     restarts: int
     """Failures since the stack was started, each followed by a restart within bounds."""
     reason: str
@@ -77,11 +80,12 @@ class ConnectorHealth:
 
     @property
     def has_failed(self) -> bool:
-        return self.state in ("failed", "gave up")
+        return self.state in ("failed", "gave up", SLOT_LOST)
 
     @property
     def sentence(self) -> str:
-        restarted = f", restarted {self.restarts} times" if self.restarts else ""
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        restarted = f", restarted {times}" if self.restarts else ""
         return f"connector {self.name}: {self.state}{restarted}" + (
             f": {self.reason}" if self.reason else ""
         )
@@ -95,25 +99,35 @@ def connector_healths(settings: Settings) -> list[ConnectorHealth]:
     """
     failures = restarts.read(Supervisor(settings).connector_deaths)
     states = ConnectApi(f"http://{settings.address('connect')}").states()
-    return [_health(settings, state, failures.get(key_of(state.name), [])) for state in states]
+    loss = _loss(settings, states)
+    return [
+        _health(settings, state, failures.get(key_of(state.name), []), loss) for state in states
+    ]
 
 
-def _health(settings: Settings, state: ConnectorState, failures: list[float]) -> ConnectorHealth:
+def _loss(settings: Settings, states: Sequence[ConnectorState]) -> Loss | None:
+    """What there is to recover from; PostgreSQL is asked even where every connector runs."""
+    with contextlib.suppress(WalflowError):
+        if any(state.has_failed for state in states) or slot_is_lost(settings):
+            return find_loss(settings)
+    return None
+
+
+def _health(
+    settings: Settings, state: ConnectorState, failures: list[float], loss: Loss | None
+) -> ConnectorHealth:
+    advice = "See `walflow logs connect`."
+    if loss is not None and loss.connector == state.name:
+        advice = f"{loss.sentence} Run: walflow recover"
+        if not state.has_failed:
+            return ConnectorHealth(state.name, SLOT_LOST, len(failures), advice)
     if not state.has_failed:
         word = "running" if state.is_running else state.connector.lower()
         return ConnectorHealth(state.name, word, len(failures), "")
     supervision = settings.supervision
     is_left = gave_up(failures, supervision.max_restarts, supervision.restart_window_seconds)
-    reason = f"{state.reason}. {_advice(settings, state)}"
+    reason = f"{state.reason}. {advice}"
     return ConnectorHealth(state.name, "gave up" if is_left else "failed", len(failures), reason)
-
-
-def _advice(settings: Settings, state: ConnectorState) -> str:
-    with contextlib.suppress(WalflowError):
-        loss = find_loss(settings)
-        if loss is not None and loss.connector == state.name:
-            return f"{loss.sentence} Run: walflow recover"
-    return "See `walflow logs connect`."
 
 
 def _state(
