@@ -270,7 +270,8 @@ def test_letters_replayed_in_any_order_end_as_the_last_change_and_never_undo_a_n
     assert all("partition key" in letter.letter.reason for letter in letters)
     target.execute(f"DROP TABLE {table.name}")
     send(stack.settings, table.key("b"), table.create("b", "newer"))
-    eventually(lambda: _bodies(target, table), {"b": "newer"})
+    # The query starts again to make the table anew, and may read the other records once more with it.
+    eventually(lambda: _bodies(target, table).get("b"), "newer")
 
     places = [str(letter.place) for letter in reversed(letters)]
     replayed = stack.walflow("deadletters", "replay", *places)
