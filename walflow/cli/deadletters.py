@@ -15,13 +15,14 @@ from change_stream.config import stream_config
 from change_stream.connections import Connections, connections
 from walflow.cli.output import Format, data, messages, table
 from walflow.deadletters.description import description, lines
-from walflow.deadletters.listing import Listing, listing, shortened
+from walflow.deadletters.listing import Listing, listing
 from walflow.deadletters.outcomes import Outcome, Outcomes, State
 from walflow.deadletters.replay import NotApplied, Replay
 from walflow.deadletters.topic import DeadLetterTopic, Identity, StoredLetter, place_of
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings, load
 from walflow.stack.spark import addresses
+from walflow.text import shortened
 
 REGISTRY_SECONDS = 10.0
 """A person waits: the registry is asked for no longer than this."""

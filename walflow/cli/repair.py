@@ -16,48 +16,27 @@ from rich.text import Text
 
 from change_stream.config import stream_config
 from change_stream.connections import cassandra_session
+from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.errors import ExitCode, WalflowError
 from walflow.repair.mending import Mended, mend
 from walflow.repair.plan import Action, Step, TablePlan, plans
 from walflow.settings import Settings, load
 from walflow.stack.spark import addresses
+from walflow.text import shortened
 from walflow.verify.comparison import BARRIER_SECONDS, Choice, Events, opened
 from walflow.verify.display import shown
 
-MAX_VALUE = 60
-"""Characters of a key in a table; JSON has all of them."""
-
 
 def repair(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TABLE",
-            help="Tables of PostgreSQL, as schema.table or, in public, table; all captured ones"
-            " without any.",
-        ),
-    ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY",
-            help='Only the row with this key, once for each row; a composite key as ["DE", 17].',
-        ),
-    ] = None,
+    tables: Tables = None,
+    keys: Keys = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the plan; nothing is changed.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it begins.")] = False,
     output: Annotated[Format, typer.Option("-o", "--output", help="table or json.")] = Format.TABLE,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="How long to wait, each time, until the stream has applied what was committed.",
-        ),
-    ] = BARRIER_SECONDS,
+    timeout: Timeout = BARRIER_SECONDS,
 ) -> None:
     """Mend the rows of Cassandra that verify finds different, while changes flow.
 
@@ -205,7 +184,7 @@ def _print_steps(steps: Sequence[Step]) -> None:
         grid.add_row(
             found.table,
             step.action,
-            Text(key if len(key) <= MAX_VALUE else key[: MAX_VALUE - 1] + "…"),
+            Text(shortened(key, MAX_VALUE)),
             Text(f"{why}; {step.why}" if step.why else why),
         )
     data.print(grid)

@@ -10,16 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import load
+from walflow.text import shortened
 from walflow.verify import scanning
 from walflow.verify.catalog import SourceTable
 from walflow.verify.comparison import BARRIER_SECONDS, Choice, Events, opened
 from walflow.verify.results import Difference, Kind, TableResult, Verdict
-
-MAX_VALUE = 60
-"""Characters of a value in a table; JSON has all of them."""
 
 
 class Outcome(IntEnum):
@@ -31,14 +30,7 @@ class Outcome(IntEnum):
 
 
 def verify(
-    tables: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TABLE",
-            help="Tables of PostgreSQL, as schema.table or, in public, table; all captured ones"
-            " without any.",
-        ),
-    ] = None,
+    tables: Tables = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="table or json.")] = Format.TABLE,
     where: Annotated[
         str | None,
@@ -53,25 +45,12 @@ def verify(
             min=0.001, max=100, metavar="PERCENT", help="Only about so many percent of the rows."
         ),
     ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY",
-            help='Only the row with this key, once for each row; a composite key as ["DE", 17].',
-        ),
-    ] = None,
+    keys: Keys = None,
     limit: Annotated[
         int,
         typer.Option(min=0, help="How many differences of a table are printed; all are counted."),
     ] = 100,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="How long to wait, each time, until the stream has applied what was committed.",
-        ),
-    ] = BARRIER_SECONDS,
+    timeout: Timeout = BARRIER_SECONDS,
 ) -> None:
     """Compare PostgreSQL and Cassandra row by row and column by column, while changes flow.
 
@@ -164,7 +143,7 @@ def _short(value: str | None) -> str:
     if value is None:
         return "null"
     quoted = json.dumps(value, ensure_ascii=False) if _needs_quotes(value) else value
-    return quoted if len(quoted) <= MAX_VALUE else quoted[: MAX_VALUE - 1] + "…"
+    return shortened(quoted, MAX_VALUE)
 
 
 def _needs_quotes(value: str) -> bool:

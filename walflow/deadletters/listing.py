@@ -8,6 +8,7 @@ from typing import Any
 
 from walflow.deadletters.outcomes import Outcome, Outcomes, State
 from walflow.deadletters.topic import Identity, Place, StoredLetter
+from walflow.text import shortened
 
 MAX_REASON = 200
 """Characters of a reason in a list, where it is one line of many."""
@@ -87,10 +88,6 @@ def _listed(stored: StoredLetter, outcome: Outcome, prefix: str) -> Listed:
         shortened(reason, MAX_REASON),
         outcome.state,
     )
-
-
-def shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def table_of(topic: str, prefix: str) -> str:
