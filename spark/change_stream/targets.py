@@ -29,10 +29,6 @@ class Targets:
     def known(self, topic: str, key_schema_id: int, value_schema_id: int) -> Target | None:
         return self._known.get((topic, key_schema_id, value_schema_id))
 
-    def of_topic(self, topic: str) -> Target | None:
-        """Some target of the topic that this process has met."""
-        return next((target for key, target in self._known.items() if key[0] == topic), None)
-
     def find(
         self,
         topic: str,
