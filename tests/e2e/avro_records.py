@@ -10,7 +10,7 @@ import kafka
 import requests
 
 from walflow.settings import Settings
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 
 SOURCE = {
     "type": "record",
@@ -29,7 +29,7 @@ class Table:
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.name = name
-        self._registry = f"http://{settings.address('registry')}{CONFLUENT_API}"
+        self._registry = confluent_url(settings)
         namespace = f"cdc.public.{name}"
         row = {
             "type": "record",

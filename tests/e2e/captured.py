@@ -7,12 +7,12 @@ import kafka
 
 from change_stream.schemas import SchemaRegistry
 from walflow.settings import Settings
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 
 
 def envelopes_of(settings: Settings, user: UUID) -> list[dict[str, Any]]:
     """The envelopes of a user, in the order of their partition; tombstones are left out."""
-    registry = SchemaRegistry(f"http://{settings.address('registry')}{CONFLUENT_API}", 10)
+    registry = SchemaRegistry(confluent_url(settings), 10)
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=settings.address("kafka"), isolation_level="read_committed"
     )

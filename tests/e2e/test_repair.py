@@ -2,17 +2,16 @@
 
 import json
 import random
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2
 import pytest
 from cassandra.cluster import Session
 
 from tests.conftest import Stack
+from tests.e2e.writers import Writers
 
 TABLE = "e2e_repair"
 KEYS_TABLE = "e2e_repair_keys"
@@ -69,46 +68,21 @@ def tables(stack: Stack, source: Any, target: Session) -> Iterator[Tables]:
         target.execute(f"DROP TABLE IF EXISTS {name}")
 
 
-class Writers:
-    """A session that changes rows until it is told to stop."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn, self._rng = dsn, random.Random(11)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        self.statements = 0
-
-    def __enter__(self) -> "Writers":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        connection = psycopg2.connect(self._dsn)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            while not self._stop.wait(0.05):
-                cursor.execute(self._statement())
-                self.statements += 1
-        connection.close()
-
-    def _statement(self) -> str:
-        number = self._rng.randrange(10**6)
-        if self._rng.random() < 0.5:
-            key = self._rng.choice(UPDATED)
-            note = self._rng.choice(("NULL", f"'note {number}'"))
-            return f"UPDATE {TABLE} SET note = {note}, amount = {number} WHERE id = {key}"
-        key = self._rng.choice(COMING_AND_GOING)
-        return self._rng.choice(
-            (
-                f"INSERT INTO {TABLE} VALUES ({key}, 'again {number}', {number})"
-                " ON CONFLICT (id) DO UPDATE SET amount = excluded.amount",
-                f"DELETE FROM {TABLE} WHERE id = {key}",
-            )
+def _statement(rng: random.Random) -> str:
+    """An update of a row that stays, or an insert or a delete of one that comes and goes."""
+    number = rng.randrange(10**6)
+    if rng.random() < 0.5:
+        key = rng.choice(UPDATED)
+        note = rng.choice(("NULL", f"'note {number}'"))
+        return f"UPDATE {TABLE} SET note = {note}, amount = {number} WHERE id = {key}"
+    key = rng.choice(COMING_AND_GOING)
+    return rng.choice(
+        (
+            f"INSERT INTO {TABLE} VALUES ({key}, 'again {number}', {number})"
+            " ON CONFLICT (id) DO UPDATE SET amount = excluded.amount",
+            f"DELETE FROM {TABLE} WHERE id = {key}",
         )
+    )
 
 
 def _now_us() -> int:
@@ -172,7 +146,7 @@ def test_every_corruption_is_mended_under_load_and_no_change_is_lost(
     assert stack.walflow("tables", "add", TABLE).returncode == 0
     eventually(lambda: tables.are_equal(TABLE, columns), True)
     users = tables.generations("created_users")
-    with Writers(stack.settings.postgres_dsn()) as writers:
+    with Writers(stack.settings.postgres_dsn(), _statement, 0.05, seeds=[11]) as writers:
         expected = _corrupt_quiet(tables)
         _corrupt_changing(tables)
 

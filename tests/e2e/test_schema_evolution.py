@@ -1,8 +1,9 @@
 """A captured table is altered while its rows change: what docs/tables.md says of each alteration."""
 
 import json
-import threading
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,7 @@ from cassandra.cluster import Session
 from cassandra.query import dict_factory
 
 from tests.conftest import Stack
+from tests.e2e.writers import Writers
 from walflow.stack.cassandra import cluster
 
 TABLE = "e2e_evolving"
@@ -19,37 +21,13 @@ FLOWING = 20
 """Rows that change all the time, by ids from 1 on; those of the tests come behind."""
 
 
+@dataclass(frozen=True)
 class Flow:
     """A session that changes the column `flow` of the first rows until it is told to stop."""
 
-    def __init__(self, dsn: str, stream: int) -> None:
-        self._dsn = dsn
-        self.stream = stream
-        """Process id of the stream when it began."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        self.changes = 0
-
-    def __enter__(self) -> "Flow":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        connection = psycopg2.connect(self._dsn)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            while not self._stop.wait(0.02):
-                self.changes += 1
-                row = 1 + self.changes % FLOWING
-                cursor.execute(f"UPDATE {TABLE} SET flow = %s WHERE id = %s", (self.changes, row))
-        connection.close()
+    session: Writers
+    stream: int
+    """Process id of the stream when it began."""
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +59,14 @@ def altered(stack: Stack) -> Iterator[Any]:
 @pytest.fixture(scope="module", autouse=True)
 def flow(stack: Stack, altered: Any) -> Iterator[Flow]:
     stream = stack.supervisor.states()["stream"].pid
-    with Flow(stack.settings.postgres_dsn(), stream) as flowing:
-        yield flowing
+    changes = count(1)
+
+    def statement(_: random.Random) -> str:
+        change = next(changes)
+        return f"UPDATE {TABLE} SET flow = {change} WHERE id = {1 + change % FLOWING}"
+
+    with Writers(stack.settings.postgres_dsn(), statement, 0.02, seeds=[1]) as session:
+        yield Flow(session, stream)
 
 
 @pytest.fixture
@@ -252,8 +236,8 @@ def test_a_type_of_another_kind_makes_dead_letters_that_can_be_applied_to_anothe
 def test_nothing_of_what_flowed_meanwhile_is_lost_and_the_stream_has_not_stopped(
     stack: Stack, altered: Any, flow: Flow, rows: Session, eventually: Any
 ) -> None:
-    flow.stop()
-    assert flow.changes > 20 * FLOWING
+    flow.session.stop()
+    assert flow.session.statements > 20 * FLOWING
     altered.execute(f"SELECT id, flow FROM {TABLE} WHERE id <= {FLOWING}")
     expected = dict(altered.fetchall())
     eventually(lambda: _flowing(rows), expected)

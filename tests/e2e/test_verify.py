@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from cassandra.cluster import Session
 
 from tests.conftest import Stack
+from tests.e2e.writers import Writers
 from tests.workload.kills import Victim, find
 from walflow.verify import target as in_cassandra
 from walflow.verify.barrier import Barrier
@@ -63,34 +63,9 @@ def source(stack: Stack, target: Session) -> Iterator[Any]:
         connection.close()
 
 
-class Writers:
-    """Sessions that insert, update and delete rows behind `DAMAGED`, one of them very often."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._write, args=(seed,)) for seed in (1, 2)]
-        self.statements = 0
-
-    def __enter__(self) -> "Writers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self, seed: int) -> None:
-        rng = random.Random(seed)
-        connection = psycopg2.connect(self._dsn)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            while not self._stop.wait(0.008):
-                cursor.execute(_statement(rng))
-                self.statements += 1
-        connection.close()
+def _writers(stack: Stack) -> Writers:
+    """They insert, update and delete rows behind `DAMAGED`, one of them very often."""
+    return Writers(stack.settings.postgres_dsn(), _statement, 0.008, seeds=[1, 2])
 
 
 def _statement(rng: random.Random) -> str:
@@ -150,7 +125,7 @@ def test_rows_that_change_while_they_are_compared_are_equal(stack: Stack, source
         looked_at_again.append(rows)
 
     with (
-        Writers(stack.settings.postgres_dsn()) as writers,
+        _writers(stack) as writers,
         opened(stack.settings, Events(settling=settling)) as comparison,
     ):
         (table,) = comparison.tables([PLAIN])
@@ -165,7 +140,7 @@ def test_rows_that_change_while_they_are_compared_are_equal(stack: Stack, source
 
 
 def test_two_tables_that_are_equal_end_with_0(stack: Stack, source: Any) -> None:
-    with Writers(stack.settings.postgres_dsn()):
+    with _writers(stack):
         answer = stack.walflow("verify", PLAIN, f"public.{QUOTED}")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert answer.stdout.count("equal") == 2
@@ -223,7 +198,7 @@ def damaged(source: Any, target: Session) -> None:
 
 @pytest.mark.usefixtures("damaged")
 def test_every_damage_is_named_exactly_while_the_table_is_written_to(stack: Stack) -> None:
-    with Writers(stack.settings.postgres_dsn()) as writers:
+    with _writers(stack) as writers:
         code, result = _verify(stack, PLAIN)
     assert writers.statements > 50
     assert (code, result["verdict"], result["unknown"]) == (1, "different", None)

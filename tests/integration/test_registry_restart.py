@@ -10,7 +10,7 @@ from tests.conftest import Stack
 from tests.e2e.avro_records import Table
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
-from walflow.stack.registry import CONFLUENT_API
+from walflow.stack.registry import confluent_url
 
 RETRY_SECONDS = 60
 
@@ -19,7 +19,7 @@ def test_an_id_that_a_registry_denies_while_it_reads_its_journal_is_found_all_th
     stack: Stack,
 ) -> None:
     known = Table(stack.settings, f"restart_{uuid4().hex[:8]}").envelope_id
-    url = f"http://{stack.settings.address('registry')}{CONFLUENT_API}"
+    url = confluent_url(stack.settings)
     confirm_seconds = stack.settings.stream.schema_confirm_seconds
 
     stack.supervisor.stop("registry")
