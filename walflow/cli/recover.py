@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from walflow.cli.output import messages
+from walflow.cli.stages import Stages
 from walflow.recovery import captured_names, find_loss
 from walflow.recovery import recover as do_recover
 from walflow.settings import load
@@ -36,14 +37,8 @@ def recover(
     if not yes:
         typer.confirm("Recover?", abort=True, err=True)
     began = time.monotonic()
-    with messages.status("recovering") as spinner:
-
-        def show(stage: str) -> None:
-            spinner.update(stage)
-            if not messages.is_terminal:
-                messages.print(Text(stage))
-
-        recovered = do_recover(settings, loss, show)
+    with Stages(messages) as stages:
+        recovered = do_recover(settings, loss, stages.show)
     orphans = recovered.orphans
     messages.print(
         f"Recovered in {time.monotonic() - began:.1f} s: {recovered.rows} rows read of"

@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable, Session
-from rich.status import Status
 from rich.text import Text
 
 from change_stream.config import stream_config
 from change_stream.connections import cassandra_session
 from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
+from walflow.cli.stages import Stages
 from walflow.errors import ExitCode, WalflowError
 from walflow.repair.mending import Mended, mend
 from walflow.repair.plan import Action, Step, TablePlan, plans
@@ -48,7 +48,7 @@ def repair(
             "--keys needs the name of one table, whose keys they are.", ExitCode.USAGE
         )
     settings = load()
-    with _directory(settings) as directory, _Stages() as stages:
+    with _directory(settings) as directory, Stages(messages) as stages:
         planned = _plans(
             settings, tables or (), Choice(keys=tuple(keys or ())), timeout, directory, stages
         )
@@ -75,7 +75,7 @@ def _plans(
     choice: Choice,
     timeout: float,
     directory: Path,
-    stages: "_Stages",
+    stages: Stages,
 ) -> list[TablePlan]:
     events = Events(
         scanning=lambda source, _: stages.show(f"{source.full_name}: comparing"),
@@ -90,7 +90,7 @@ def _mend(
     work: Sequence[TablePlan],
     directory: Path,
     timeout: float,
-    stages: "_Stages",
+    stages: Stages,
 ) -> dict[str, Mended]:
     mended = {}
     with _session(settings) as session:
@@ -222,33 +222,3 @@ def _instant(microseconds: int) -> str:
 
 def _message(text: str, style: str | None = None) -> None:
     messages.print(Text(text, style=style or ""))
-
-
-class _Stages:
-    """On a terminal a line that moves; elsewhere a line for each stage. Use it in a `with`."""
-
-    def __init__(self) -> None:
-        self._status: Status | None = None
-        self._stage = ""
-
-    def __enter__(self) -> "_Stages":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pause()
-
-    def show(self, stage: str) -> None:
-        if messages.is_terminal:
-            if self._status is None:
-                self._status = messages.status(Text(stage))
-                self._status.start()
-            self._status.update(Text(stage))
-        elif stage != self._stage:
-            messages.print(Text(stage))
-        self._stage = stage
-
-    def pause(self) -> None:
-        """Take the line away, for other output."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
