@@ -7,11 +7,12 @@ import time
 from uuid import UUID
 
 from cassandra import DriverException
-from cassandra.cluster import NoHostAvailable
+from cassandra.cluster import NoHostAvailable, Session
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import array, col, explode, lit, when
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import cassandra_session
@@ -19,7 +20,7 @@ from change_stream.deadletters import Halted
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import INPUT_COLUMNS, apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
-from walflow.errors import WalflowError
+from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings, load
 from walflow.stack.restarts import too_often
 from walflow.stack.service import HALTED
@@ -28,6 +29,7 @@ MICRO_BATCH_RECORDS = 2000
 """Records in one Arrow batch where a batch is full of records anyway."""
 PAUSE_SECONDS = 1.0
 POLL_SECONDS = 1
+ASK_SECONDS = 0.2
 RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 """The last line of a Python traceback within Spark's message."""
 
@@ -89,7 +91,7 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     """
     failures: list[float] = []
     supervision = settings.supervision
-    session = cassandra_session(config)
+    session = _session(config)
     requests, told = RestartRequests(session), TaskFailures(session)
     while True:
         try:
@@ -103,6 +105,30 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             ):
                 raise
             time.sleep(PAUSE_SECONDS)
+
+
+def _session(config: StreamConfig) -> Session:
+    """A session of a Cassandra that has the stream's own tables; both may still be on their way.
+
+    Raises:
+        WalflowError: they are not there within `write_retry_seconds`.
+    """
+    waiting = Retrying(
+        retry=retry_if_exception_type((NoHostAvailable, DriverException)),
+        stop=stop_after_delay(config.retry_seconds),
+        wait=wait_fixed(ASK_SECONDS),
+    )
+    try:
+        session: Session = waiting(cassandra_session, config)
+        waiting(RestartRequests(session).newest)
+    except RetryError as error:
+        raise WalflowError(
+            f"Cassandra at {', '.join(config.cassandra_hosts)}, port {config.cassandra_port}, did not"
+            f" give the stream's tables within {config.retry_seconds:.0f} s:"
+            f" {error.last_attempt.exception()}. See `walflow status`.",
+            ExitCode.NOT_READY,
+        ) from error
+    return session
 
 
 def _run_until_asked(

@@ -71,7 +71,7 @@ def test_what_a_service_needs_in_local_mode_it_waits_for_in_compose(settings: Se
         return direct.union(*(waited_for(need) for need in direct)) if direct else direct
 
     for name, service in local_services(settings).items():
-        assert set(service.needs) <= waited_for(name), name
+        assert {*service.needs, *service.beside} <= waited_for(name), name
 
 
 def test_env_file_is_as_pipeline_toml_says() -> None:

@@ -10,15 +10,15 @@ from walflow.stack.service import Readiness, Service
 
 READY = Readiness("answers", lambda: None)
 KNOWN = {
-    name: Service(name, ("true",), READY, needs)
-    for name, needs in {
-        "postgres": (),
-        "zookeeper": (),
-        "kafka": ("zookeeper",),
-        "connect": ("kafka", "postgres"),
-        "cassandra": (),
-        "stream": ("kafka", "cassandra"),
-    }.items()
+    name: Service(name, ("true",), READY, needs, beside)
+    for name, needs, beside in (
+        ("postgres", (), ()),
+        ("zookeeper", (), ()),
+        ("kafka", ("zookeeper",), ()),
+        ("connect", ("kafka", "postgres"), ()),
+        ("cassandra", (), ()),
+        ("stream", ("kafka",), ("cassandra",)),
+    )
 }
 
 
@@ -40,6 +40,7 @@ def test_whatever_is_named_is_there_once_behind_its_needs(names: list[str]) -> N
     assert len(set(chosen)) == len(chosen)
     for place, name in enumerate(chosen):
         assert set(KNOWN[name].needs) <= set(chosen[:place])
+        assert set(KNOWN[name].beside) <= set(chosen)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -97,3 +97,9 @@ def test_the_whole_configuration_reads_as_the_services_are(tmp_path: Path) -> No
     assert not broker.autostart
     assert shlex.split(listener.command)[3] == str(run / "restarts.json")
     assert config.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_somebody_else_has_ended_meanwhile_is_stopped(tmp_path: Path) -> None:
+    stack: Any = settings.load().model_copy(update={"paths": Paths(run=str(tmp_path))})
+
+    Supervisor(stack).stop("broker")

@@ -65,9 +65,9 @@ def restart(
     known = services(settings)
     supervisor = Supervisor(settings)
     with_needs(known, names)
-    for name in reversed([n for n in known if n in names and supervisor.is_running()]):
-        messages.print(f"stopping {name}")
-        supervisor.stop(name)
+    if supervisor.is_running():
+        named = [service for name, service in known.items() if name in names]
+        lifecycle.stop(supervisor, named, lambda name: messages.print(f"stopping {name}"))
     with Starting(messages) as starting:
         lifecycle.up(settings, with_needs(known, names), starting.events)
 

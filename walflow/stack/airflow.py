@@ -22,6 +22,8 @@ from walflow.stack.service import NotReady, Readiness, Service
 
 AIRFLOW = HOME / ".venv-airflow" / "bin" / "airflow"
 DATABASE = "airflow"
+YIELDING = ("nice", "-n", "10")
+"""Airflow computes for seconds at its start and for every run: what moves changes goes first."""
 CONNECTION = "users_db"
 """Airflow's name for the DAG's target."""
 
@@ -96,7 +98,7 @@ def _service(
 ) -> Service:
     return Service(
         name=name,
-        command=(str(AIRFLOW), *command),
+        command=(*YIELDING, str(AIRFLOW), *command),
         needs=needs,
         readiness=readiness,
         ports=ports or {},

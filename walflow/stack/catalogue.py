@@ -44,7 +44,7 @@ def with_needs(known: Mapping[str, Service], names: Iterable[str]) -> list[Servi
                 ExitCode.USAGE,
             )
         wanted.add(name)
-        for need in known[name].needs:
+        for need in (*known[name].needs, *known[name].beside):
             add(need)
 
     for name in names:

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -78,17 +78,47 @@ def up(settings: Settings, wanted: list[Service], events: Events) -> None:
 
 
 def down(settings: Settings, stopping: Callable[[str], None] = lambda _: None) -> int:
-    """Stop everything, in reverse order, and end supervisord; returns how many processes it ended."""
+    """Stop everything, and end supervisord; returns how many processes it ended."""
     supervisor = Supervisor(settings)
     before = len(supervisor.marked_processes())
     states = supervisor.states()
-    # A broker must go before its ZooKeeper, the stream before the databases: reverse start order.
-    for name in reversed([n for n in services(settings) if n in states and states[n].is_up]):
-        stopping(name)
-        supervisor.stop(name)
+    up_now = [s for s in services(settings).values() if s.name in states and states[s.name].is_up]
+    stop(supervisor, up_now, stopping)
     supervisor.shut_down()
     supervisor.sweep()
     return before
+
+
+def stop(
+    supervisor: Supervisor, wanted: Sequence[Service], stopping: Callable[[str], None]
+) -> None:
+    """Stop services side by side, each once those of them that need it are gone.
+
+    A broker must go before its ZooKeeper, the stream before the databases.
+    """
+    gone = {service.name: threading.Event() for service in wanted}
+    cancelled = threading.Event()
+
+    def stop_one(service: Service) -> None:
+        for other in wanted:
+            if service.name in (*other.needs, *other.beside):
+                while not gone[other.name].wait(POLL_SECONDS):
+                    if cancelled.is_set():
+                        return
+        try:
+            stopping(service.name)
+            supervisor.stop(service.name)
+        finally:
+            gone[service.name].set()
+
+    with ThreadPoolExecutor(max_workers=max(len(wanted), 1)) as pool:
+        futures = [pool.submit(stop_one, service) for service in reversed(wanted)]
+        try:
+            wait(futures)
+        except BaseException:
+            cancelled.set()
+            raise
+    _raise_first(futures)
 
 
 def wipe(settings: Settings) -> None:

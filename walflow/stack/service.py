@@ -33,6 +33,8 @@ class Service:
     readiness: Readiness
     needs: tuple[str, ...] = ()
     """Names of the services that must be ready before this one is started."""
+    beside: tuple[str, ...] = ()
+    """Names of the services that must be up too, for which this one waits by itself."""
     ports: Mapping[str, int] = field(default_factory=dict)
     """Setting under `[ports]` → port it listens on, offset included."""
     environment: Mapping[str, str] = field(default_factory=dict)

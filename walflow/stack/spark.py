@@ -157,7 +157,8 @@ def stream(settings: Settings) -> Service:
     return Service(
         name="stream",
         command=stream_command(settings),
-        needs=("spark-worker", "kafka", "cassandra"),
+        needs=("spark-worker", "kafka"),
+        beside=("cassandra",),  # Spark's own start takes as long as Cassandra's
         readiness=Readiness(
             "takes records on every partition", lambda: require_stream_ready(settings)
         ),

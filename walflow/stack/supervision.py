@@ -97,9 +97,11 @@ class Supervisor:
                 raise WalflowError(f"supervisord could not start {name}: {fault}") from fault
 
     def stop(self, name: str) -> None:
-        """Stop a process and wait until it is gone."""
+        """Stop a process and wait until it is gone; without supervisord there is nothing to ask."""
         try:
             self._rpc().stopProcess(name, True)
+        except UNREACHABLE:  # somebody else has ended it meanwhile
+            return
         except Fault as fault:
             if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME, Faults.SHUTDOWN_STATE):
                 raise WalflowError(f"supervisord could not stop {name}: {fault}") from fault
