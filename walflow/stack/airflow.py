@@ -5,7 +5,9 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -24,6 +26,7 @@ AIRFLOW = HOME / ".venv-airflow" / "bin" / "airflow"
 DATABASE = "airflow"
 YIELDING = ("nice", "-n", "10")
 """Airflow computes for seconds at its start and for every run: what moves changes goes first."""
+_PREPARING = threading.Lock()
 CONNECTION = "users_db"
 """Airflow's name for the DAG's target."""
 
@@ -46,12 +49,6 @@ def folders(settings: Settings) -> Folders:
 
 def api_server(settings: Settings) -> Service:
     port = settings.ports.of("airflow")
-
-    def prepare() -> None:
-        write_config(settings, folders(settings))
-        create_metadata_database(settings)
-        _migrate(settings)
-
     return _service(
         settings,
         "airflow-api-server",
@@ -60,7 +57,6 @@ def api_server(settings: Settings) -> Service:
         readiness=Readiness("answers its health page", lambda: health(settings)),
         ports={"airflow": port},
         url=f"http://127.0.0.1:{port}",
-        prepare=prepare,
     )
 
 
@@ -69,7 +65,8 @@ def scheduler(settings: Settings) -> Service:
         settings,
         "airflow-scheduler",
         ("scheduler",),
-        needs=("airflow-api-server", "users-api"),
+        needs=("postgres", "users-api"),
+        beside=("airflow-api-server",),
         readiness=Readiness("is healthy", lambda: health(settings, "scheduler")),
         ports={"airflow_logs": settings.ports.of("airflow_logs")},
     )
@@ -80,7 +77,8 @@ def dag_processor(settings: Settings) -> Service:
         settings,
         "airflow-dag-processor",
         ("dag-processor",),
-        needs=("airflow-api-server",),
+        needs=("postgres",),
+        beside=("airflow-api-server",),
         readiness=Readiness("is healthy", lambda: health(settings, "dag_processor")),
     )
 
@@ -91,21 +89,30 @@ def _service(
     command: tuple[str, ...],
     *,
     needs: tuple[str, ...],
+    beside: tuple[str, ...] = (),
     readiness: Readiness,
     ports: dict[str, int] | None = None,
     url: str = "",
-    prepare: Callable[[], None] = lambda: None,
 ) -> Service:
     return Service(
         name=name,
         command=(*YIELDING, str(AIRFLOW), *command),
         needs=needs,
+        beside=beside,
         readiness=readiness,
         ports=ports or {},
         environment=environment(settings),
         url=url,
-        prepare=prepare,
+        prepare=lambda: _prepare(settings),
     )
+
+
+def _prepare(settings: Settings) -> None:
+    """What the three processes share: their configuration and the metadata database."""
+    with _PREPARING:
+        write_config(settings, folders(settings))
+        create_metadata_database(settings)
+        _migrate(settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -179,8 +186,13 @@ def write_connections(settings: Settings, places: Folders) -> None:
         json.dump({CONNECTION: users_connection(settings)}, file)
 
 
-def _private(path: Path) -> IO[str]:
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
+@contextmanager
+def _private(path: Path) -> Iterator[IO[str]]:
+    """A file that its owner alone may read, and that nobody sees half written."""
+    new = path.with_name(f"{path.name}.new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        yield file
+    new.replace(path)
 
 
 def _kept(before: configparser.ConfigParser, section: str, key: str) -> str:

@@ -34,7 +34,7 @@ def cassandra(settings: Settings) -> Service:
 
     def check() -> None:
         try:
-            with cluster(settings) as connected:
+            with cluster(settings, metadata=False) as connected:
                 connected.connect().execute("SELECT release_version FROM system.local").one()
         except (NoHostAvailable, DriverException) as error:
             raise NotReady(f"port {port} does not answer CQL") from error
@@ -61,13 +61,20 @@ def cassandra(settings: Settings) -> Service:
     )
 
 
-def cluster(settings: Settings) -> Cluster:
-    """A driver for the stack's node; use it in a `with`."""
+def cluster(settings: Settings, *, metadata: bool = True) -> Cluster:
+    """A driver for the stack's node; use it in a `with`.
+
+    Args:
+        metadata: whether it reads every table's definition and keeps them up to date, which costs a
+            node that has just started more than any question that it is asked.
+    """
     return Cluster(
         [settings.hosts.cassandra],
         port=settings.ports.of("cassandra"),
         connect_timeout=5,
         compression=False,
+        schema_metadata_enabled=metadata,
+        token_metadata_enabled=metadata,
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
     )
 
@@ -79,7 +86,7 @@ def apply_schema(settings: Settings) -> None:
         replication_factor=settings.cassandra.replication_factor,
     )
     code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    with cluster(settings) as connected:
+    with cluster(settings, metadata=False) as connected:
         try:
             session = connected.connect()
         except NoHostAvailable as error:

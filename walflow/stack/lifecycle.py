@@ -15,7 +15,7 @@ from walflow.stack.service import NotReady, Service
 from walflow.stack.supervision import Supervisor
 from walflow.stack.unprivileged import account
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 LOG_LINES = 12
 MAX_STARTS = 4
 """A broker that was killed may need a few until its ZooKeeper session has ended."""

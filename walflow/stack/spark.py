@@ -220,7 +220,7 @@ def _application_start(applications_url: str) -> int:
 def _connected_tasks(settings: Settings, since_ms: int) -> int:
     """How many tasks have said in Cassandra that they take records."""
     try:
-        with cluster(settings) as connected:
+        with cluster(settings, metadata=False) as connected:
             rows = connected.connect().execute("SELECT started_at FROM walflow.stream_tasks")
             started = [row.started_at.replace(tzinfo=UTC).timestamp() * 1000 for row in rows]
     except (NoHostAvailable, DriverException) as error:
