@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from walflow.errors import ExitCode, WalflowError
-from walflow.stack.ports import holder, require_free
-from walflow.stack.service import Readiness, Service
+from walflow.stack.ports import holder, require_free, require_listening
+from walflow.stack.service import NotReady, Readiness, Service
 
 READY = Readiness("answers", lambda: None)
 
@@ -68,3 +68,11 @@ def test_the_holder_of_a_port_that_is_connected_but_not_listened_on_is_not_guess
         assert holder(own_port) == "a process of another user"
 
         client.close()
+
+
+def test_an_address_at_which_nobody_listens_is_not_ready() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        require_listening(address)
+    with pytest.raises(NotReady, match=f"nothing listens at {address}"):
+        require_listening(address)

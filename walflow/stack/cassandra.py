@@ -10,6 +10,7 @@ from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
 from walflow.stack.jvm import class_path, java
+from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 
 
@@ -33,6 +34,7 @@ def cassandra(settings: Settings) -> Service:
         write_yaml(HOME / "cassandra" / "cassandra.yaml", additions, config)
 
     def check() -> None:
+        require_listening(settings.address("cassandra"))
         try:
             with cluster(settings, metadata=False) as connected:
                 connected.connect().execute("SELECT release_version FROM system.local").one()

@@ -9,6 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.jvm import class_path, java
+from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 
 NOTIFICATIONS = "walflow.notifications"
@@ -38,6 +39,7 @@ def broker(settings: Settings) -> Service:
         write_properties(HOME / "kafka" / "server.properties", additions, config)
 
     def check() -> None:
+        require_listening(settings.address("kafka"))
         admin = _admin(settings)
         try:
             if admin.describe_cluster().get("controller_id", -1) < 0:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import psutil
 
 from walflow.errors import ExitCode, WalflowError
-from walflow.stack.service import Service
+from walflow.stack.service import NotReady, Service
 
 
 def require_free(services: Iterable[Service]) -> None:
@@ -36,6 +36,22 @@ def require_free_ports(wanted: Iterable[tuple[str, str, int]]) -> None:
     ]
     if taken:
         raise WalflowError("\n".join(taken), ExitCode.NOT_READY)
+
+
+def require_listening(address: str) -> None:
+    """A cheap look before a client is made, which starts threads and tries for seconds.
+
+    Args:
+        address: host:port.
+
+    Raises:
+        NotReady: nobody takes connections there.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError as error:
+        raise NotReady(f"nothing listens at {address}") from error
 
 
 def holder(port: int) -> str:
