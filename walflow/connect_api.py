@@ -8,18 +8,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
-from tenacity import Retrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from walflow.connectors.transport import REBALANCE_SECONDS, TIMEOUT, Transport, require_ok
+from walflow.connectors.validation import require_valid
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME
 
 USERS_CONNECTOR = HOME / "connect" / "connectors" / "users.json"
 RUNNING_SECONDS = 60
 STOPPED_SECONDS = 60
-REBALANCE_SECONDS = 30.0
-TIMEOUT = 30.0
+RUNNING = "RUNNING"
+PAUSED = "PAUSED"
 STOPPED = "STOPPED"
 CAUSED_BY = "Caused by: "
 """Begins a cause in a Java stack trace."""
@@ -31,6 +34,8 @@ class Connector:
 
     name: str
     config: dict[str, str]
+    initial_state: str = RUNNING
+    """RUNNING, PAUSED or STOPPED: in which a new connector begins (KIP-980, Kafka 3.7)."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,17 @@ class ConnectorState:
     tasks: tuple[str, ...]
     reason: str
     """Why it failed: the innermost cause that the trace names; empty where nothing failed."""
+    type: str = ""
+    """source or sink."""
 
     @property
     def is_running(self) -> bool:
-        return bool(self.tasks) and {self.connector, *self.tasks} == {"RUNNING"}
+        return bool(self.tasks) and {self.connector, *self.tasks} == {RUNNING}
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody has paused or stopped it: then nothing but `resume` lets it run."""
+        return self.connector in (PAUSED, STOPPED)
 
     @property
     def has_failed(self) -> bool:
@@ -58,10 +70,6 @@ class _NotYet(Exception):
     """The connector is not in the state that is waited for."""
 
 
-class _Rebalancing(Exception):
-    """409: the cluster is distributing its connectors; the call may be repeated."""
-
-
 def read_connector(file: Path) -> Connector:
     """Read a connector's JSON file.
 
@@ -69,18 +77,41 @@ def read_connector(file: Path) -> Connector:
         WalflowError: no such file, no JSON (with its line), or not of the form that Connect takes.
     """
     try:
-        content = json.loads(file.read_text())
+        content = file.read_bytes()
     except OSError as error:
         raise WalflowError(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
+    return connector_of(content, str(file))
+
+
+def connector_of(content: bytes, source: str) -> Connector:
+    """The connector that a JSON text describes.
+
+    Args:
+        source: where the text comes from, for the sentence of a refusal.
+
+    Raises:
+        WalflowError: no JSON (with its line), or not of the form that Connect takes.
+    """
+    try:
+        described = json.loads(content)
     except ValueError as error:
-        where = f"{file}:{getattr(error, 'lineno', 1)}"
+        where = f"{source}:{getattr(error, 'lineno', 1)}"
         raise WalflowError(f"{where}: this is not JSON: {error}.", ExitCode.USAGE) from error
-    match content:
-        case {"name": str(name), "config": dict(config)}:
+    match described:
+        case {"name": str(name), "config": dict(config)} if name:
+            state = described.get("initial_state", RUNNING)
+            if state not in (RUNNING, PAUSED, STOPPED):
+                raise WalflowError(
+                    f"{source}: initial_state is {state!r}; it can be {RUNNING}, {PAUSED} or"
+                    f" {STOPPED}.",
+                    ExitCode.USAGE,
+                )
             # Connect keeps every value as a string.
-            return Connector(name, {key: _text(value) for key, value in config.items()})
+            values = {key: _text(key, value, source) for key, value in config.items()}
+            return Connector(name, values, state)
     raise WalflowError(
-        f'{file} is not a connector: it must hold {{"name": "…", "config": {{…}}}}.', ExitCode.USAGE
+        f'{source} is not a connector: it must hold {{"name": "…", "config": {{…}}}}.',
+        ExitCode.USAGE,
     )
 
 
@@ -95,9 +126,7 @@ class ConnectApi:
     def __init__(
         self, url: str, timeout: float = TIMEOUT, rebalance_seconds: float = REBALANCE_SECONDS
     ) -> None:
-        self._url = url
-        self._timeout = timeout
-        self._rebalance_seconds = rebalance_seconds
+        self.transport = Transport(url, timeout, rebalance_seconds)
 
     def apply(self, connector: Connector, source: str) -> str:
         """Create or update a connector and wait until it and its tasks run.
@@ -108,18 +137,35 @@ class ConnectApi:
         Raises:
             WalflowError: Connect refuses fields (each named), or the connector fails.
         """
-        self._validate(connector, source)
-        present = self._call("GET", f"/connectors/{connector.name}/config")
-        wanted = {**connector.config, "name": connector.name}
-        if present.status_code == 200 and present.json() == wanted:
-            outcome = "unchanged"
-        elif present.status_code == 200 and self.state(connector.name).is_running:
-            self._replace(connector)
-            outcome = "updated"
-        else:
-            outcome = self._put(connector)
-        self._await_running(connector.name)
+        outcome = self.change(connector, source)
+        self.await_running(connector.name)
         return outcome
+
+    def change(self, connector: Connector, source: str) -> str:
+        """The same without the wait: a connector that is held stays so.
+
+        Raises:
+            WalflowError: Connect refuses fields (each named).
+        """
+        require_valid(self.transport, connector.name, connector.config, source)
+        present = self.config(connector.name)
+        if present is None:
+            return self._create(connector)
+        if present == _without_name(connector.config):
+            return "unchanged"
+        if self.state(connector.name).is_running:
+            self._replace(connector)
+        else:
+            self._put(connector)
+        return "updated"
+
+    def config(self, name: str) -> dict[str, str] | None:
+        """A connector's configuration as it is in Connect, without its name; None: there is none."""
+        answer = self._call("GET", f"{_path(name)}/config")
+        if answer.status_code == requests.codes.not_found:
+            return None
+        require_ok(answer, f"connector {name}")
+        return _without_name(answer.json())
 
     def _replace(self, connector: Connector) -> None:
         """Change a running connector's configuration between a stop and a start.
@@ -131,48 +177,72 @@ class ConnectApi:
             self.stop(connector.name)
             self._put(connector)
         finally:
-            self._known(connector.name, self._call("PUT", f"/connectors/{connector.name}/resume"))
+            self._ask(connector.name, "PUT", "resume")
 
-    def _put(self, connector: Connector) -> str:
-        answer = self._call("PUT", f"/connectors/{connector.name}/config", connector.config)
-        self._require_ok(answer, f"connector {connector.name}")
-        return "created" if answer.status_code == 201 else "updated"
+    def _put(self, connector: Connector) -> None:
+        answer = self._call("PUT", f"{_path(connector.name)}/config", connector.config)
+        require_ok(answer, f"connector {connector.name}")
+
+    def _create(self, connector: Connector) -> str:
+        if connector.initial_state == RUNNING:
+            self._put(connector)
+        else:
+            require_ok(self._call("POST", "/connectors", asdict(connector)), connector.name)
+        return "created"
 
     def states(self) -> list[ConnectorState]:
-        answer = self._call("GET", "/connectors?expand=status")
-        self._require_ok(answer, "the list of connectors")
-        return [_state(entry["status"]) for _, entry in sorted(answer.json().items())]
+        answer = self.transport.read("/connectors?expand=status", "the list of connectors")
+        return [_state(entry["status"]) for _, entry in sorted(answer.items())]
 
     def state(self, name: str) -> ConnectorState:
-        answer = self._known(name, self._call("GET", f"/connectors/{name}/status"))
-        return _state(answer.json())
+        return _state(self.read(name, "status"))
 
     def connectors(self) -> list[Connector]:
         """Every connector with its configuration."""
-        answer = self._call("GET", "/connectors?expand=info")
-        self._require_ok(answer, "the list of connectors")
+        answer = self.transport.read("/connectors?expand=info", "the list of connectors")
         return [
             Connector(name, _without_name(entry["info"]["config"]))
-            for name, entry in sorted(answer.json().items())
+            for name, entry in sorted(answer.items())
         ]
 
     def get(self, name: str) -> dict[str, Any]:
         """A connector's name and configuration, in the form in which it can be POSTed."""
-        answer = self._known(name, self._call("GET", f"/connectors/{name}"))
-        content = answer.json()
+        content = self.read(name)
         return {"name": content["name"], "config": _without_name(content["config"])}
 
+    def read(self, name: str, part: str = "") -> Any:
+        """What Connect tells of a connector: itself, or its status, tasks, topics or offsets.
+
+        Raises:
+            WalflowError: there is no such connector, which names those that there are.
+        """
+        return self._ask(name, "GET", part).json()
+
     def delete(self, name: str) -> None:
-        self._known(name, self._call("DELETE", f"/connectors/{name}"))
+        self._ask(name, "DELETE")
+
+    def restart(self, name: str, tasks: bool = True, only_failed: bool = False) -> None:
+        """Start the connector again, its tasks too or not, all or those that are FAILED."""
+        query = f"includeTasks={str(tasks).lower()}&onlyFailed={str(only_failed).lower()}"
+        self._ask(name, "POST", f"restart?{query}")
 
     def restart_failed(self, name: str) -> None:
         """Start the connector and its tasks again, those that are FAILED."""
-        path = f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
-        self._known(name, self._call("POST", path))
+        self.restart(name, only_failed=True)
+
+    def pause(self, name: str) -> None:
+        """Have a connector wait with its tasks in place, and wait until they do."""
+        self._ask(name, "PUT", "pause")
+
+        def require_paused(state: ConnectorState) -> None:
+            if {state.connector, *state.tasks} != {PAUSED}:
+                raise _NotYet(f"connector {state.connector}, tasks {state.tasks or 'none'}")
+
+        self._await(name, "did not pause", STOPPED_SECONDS, require_paused)
 
     def stop(self, name: str) -> None:
         """Stop a connector and wait until its tasks are gone; its configuration and offsets stay."""
-        self._known(name, self._call("PUT", f"/connectors/{name}/stop"))
+        self._ask(name, "PUT", "stop")
 
         def require_stopped(state: ConnectorState) -> None:
             if state.connector != STOPPED or state.tasks:
@@ -182,39 +252,25 @@ class ConnectApi:
 
     def resume(self, name: str) -> None:
         """Resume a stopped or paused connector and wait until it and its tasks run."""
-        self._known(name, self._call("PUT", f"/connectors/{name}/resume"))
-        self._await_running(name)
+        self._ask(name, "PUT", "resume")
+        self.await_running(name)
 
     def offsets(self, name: str) -> list[dict[str, Any]]:
         """How far a source connector has come, by source partition; empty if it has not begun."""
-        answer = self._known(name, self._call("GET", f"/connectors/{name}/offsets"))
-        return [entry["offset"] for entry in answer.json()["offsets"] if entry["offset"]]
+        entries = self.read(name, "offsets")["offsets"]
+        return [entry["offset"] for entry in entries if entry["offset"]]
 
-    def delete_offsets(self, name: str) -> None:
-        """Forget how far a connector has come; it has to be stopped."""
-        self._known(name, self._call("DELETE", f"/connectors/{name}/offsets"))
+    def delete_offsets(self, name: str) -> str:
+        """Forget how far a connector has come; it has to be stopped. Returns what Connect says."""
+        return str(self._ask(name, "DELETE", "offsets").json().get("message", ""))
 
-    def _validate(self, connector: Connector, source: str) -> None:
-        kind = connector.config.get("connector.class")
-        if not kind:
-            raise WalflowError(
-                f"{source}: connector {connector.name} has no connector.class.", ExitCode.USAGE
-            )
-        path = f"/connector-plugins/{kind}/config/validate"
-        answer = self._call("PUT", path, {**connector.config, "name": connector.name})
-        self._require_ok(answer, f"{source}: connector {connector.name}")
-        refused = [
-            f"{source}: {field['value']['name']}: {error}"
-            for field in answer.json()["configs"]
-            for error in field["value"]["errors"]
-        ]
-        if refused:
-            raise WalflowError(
-                f"Connect refuses connector {connector.name}; nothing was changed.\n"
-                + "\n".join(refused)
-            )
+    def await_running(self, name: str) -> None:
+        """Wait until a connector and its tasks run.
 
-    def _await_running(self, name: str) -> None:
+        Raises:
+            WalflowError: it failed, with the reason, or takes too long.
+        """
+
         def require_running(state: ConnectorState) -> None:
             if state.has_failed:
                 raise WalflowError(
@@ -235,7 +291,7 @@ class ConnectApi:
             reraise=True,
         )
         def check() -> None:
-            answer = self._call("GET", f"/connectors/{name}/status")
+            answer = self._call("GET", f"{_path(name)}/status")
             if answer.status_code == 404:
                 raise _NotYet("its status is not known yet")
             require(_state(answer.json()))
@@ -248,62 +304,41 @@ class ConnectApi:
                 " `walflow logs connect` tells more."
             ) from reason
 
-    def _known(self, name: str, answer: requests.Response) -> requests.Response:
-        if answer.status_code == 404:
-            names = ", ".join(state.name for state in self.states()) or "none"
+    def _ask(self, name: str, method: str, part: str = "") -> requests.Response:
+        path = f"{_path(name)}/{part}" if part else _path(name)
+        answer = self._call(method, path)
+        if answer.status_code == requests.codes.not_found:
+            names = [state.name for state in self.states()]
+            if name in names:
+                raise WalflowError(
+                    f"This Connect cluster has no {method} {path}: its version of Kafka is older than"
+                    " that."
+                )
             raise WalflowError(
-                f"There is no connector {name}. Connectors: {names}.", ExitCode.USAGE
+                f"There is no connector {name}. Connectors: {', '.join(names) or 'none'}.",
+                ExitCode.USAGE,
             )
-        self._require_ok(answer, f"connector {name}")
+        require_ok(answer, f"connector {name}")
         return answer
 
     def _call(self, method: str, path: str, body: Any = None) -> requests.Response:
-        repeated = Retrying(
-            retry=retry_if_exception_type(_Rebalancing),
-            stop=stop_after_delay(self._rebalance_seconds),
-            wait=wait_fixed(0.5),
-            reraise=True,
-        )
-        try:
-            return repeated(self._request, method, path, body)
-        except _Rebalancing as error:
-            raise WalflowError(
-                f"Kafka Connect at {self._url} was still distributing its connectors after"
-                f" {self._rebalance_seconds:g} s ({error}). Try again; `walflow logs connect` tells"
-                " what keeps it.",
-                ExitCode.NOT_READY,
-            ) from error
-
-    def _request(self, method: str, path: str, body: Any) -> requests.Response:
-        try:
-            answer = requests.request(method, self._url + path, json=body, timeout=self._timeout)
-        except requests.RequestException as error:
-            raise WalflowError(
-                f"Kafka Connect does not answer at {self._url}. Is it up? See `walflow status`.",
-                ExitCode.NOT_READY,
-            ) from error
-        if answer.status_code == 409:
-            raise _Rebalancing(_message(answer))
-        return answer
-
-    @staticmethod
-    def _require_ok(answer: requests.Response, what: str) -> None:
-        if not answer.ok:
-            raise WalflowError(f"{what}: Connect answers {answer.status_code}: {_message(answer)}")
+        return self.transport.call(method, path, body)
 
 
-def _message(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(answer.reason)
+def _path(name: str) -> str:
+    return f"/connectors/{quote(name, safe='')}"
 
 
 def _without_name(config: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in config.items() if key != "name"}
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any, source: str) -> str:
+    if value is None:
+        raise WalflowError(
+            f"{source}: {key} is null, which is no value of a setting: leave it out.",
+            ExitCode.USAGE,
+        )
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -315,6 +350,7 @@ def _state(status: dict[str, Any]) -> ConnectorState:
         status["connector"]["state"],
         tuple(task["state"] for task in status["tasks"]),
         reasons[0] if reasons else "",
+        status.get("type", ""),
     )
 
 

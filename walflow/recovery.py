@@ -106,6 +106,14 @@ def find_loss(settings: Settings) -> Loss | None:
     )
 
 
+def note_reset(settings: Settings, connector: str) -> None:
+    """Note that a connector's offsets are reset by hand, so that `recover` knows of the orphans."""
+    _note(
+        settings,
+        Loss(connector, f"The offsets of connector {connector} were reset by hand."),
+    )
+
+
 def slot_is_lost(settings: Settings) -> bool:
     """Whether PostgreSQL has given up the slot.
 

@@ -72,14 +72,21 @@ def _refuse(sentences: Iterable[str]) -> None:
         raise WalflowError("\n".join([*refused, "Nothing was changed."]), ExitCode.USAGE)
 
 
+def captures_publication(settings: Settings, config: Mapping[str, str]) -> bool:
+    """Whether it is the configuration of the connector from which this pipeline's stream reads."""
+    return _is_ours(settings, config) and config.get("publication.name") == PUBLICATION
+
+
 def require_nothing_lost(api: ConnectApi, connector: Connector, source: str) -> None:
     """Refuse a configuration that would end the capture of a table that was added to the live one.
+
+    Only the connector that reads the publication is looked at; `walflow tables` has no other.
 
     Raises:
         WalflowError: naming the tables.
     """
     present = next((c for c in api.connectors() if c.name == connector.name), None)
-    if present is None:
+    if present is None or present.config.get("publication.name") != PUBLICATION:
         return
     lost = [
         name

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from walflow import __version__
-from walflow.cli import connectors, deadletters, recover, repair, snapshot, stack, tables, verify
+from walflow.cli import (
+    connectors,
+    deadletters,
+    loggers,
+    plugins,
+    recover,
+    repair,
+    snapshot,
+    stack,
+    tables,
+    verify,
+)
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import ENV_PREFIX
@@ -32,6 +43,8 @@ app.command()(repair.repair)
 app.command()(snapshot.snapshot)
 app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(loggers.app, name="loggers")
 app.add_typer(tables.app, name="tables")
 app.add_typer(deadletters.app, name="deadletters")
 
