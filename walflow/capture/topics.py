@@ -2,10 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
-import kafka
 import kafka.errors
 from kafka.admin import NewTopic
 
@@ -14,6 +12,7 @@ from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 from walflow.tables import TableRule
+from walflow.topics.clients import admin
 from walflow.verify.target import failures_told
 
 REAL_TIME = "real-time"
@@ -26,11 +25,11 @@ def read_by_stream(settings: Settings) -> dict[str, int]:
         WalflowError: Kafka does not answer.
     """
     pattern = re.compile(rf"{re.escape(settings.topics.prefix)}\.(?!walflow\.).*")
-    with _admin(settings) as admin:
-        names = [name for name in admin.list_topics() if pattern.fullmatch(name)]
+    with admin(settings) as client:
+        names = [name for name in client.list_topics() if pattern.fullmatch(name)]
         if not names:
             return {}
-        return {t["name"]: len(t["partitions"]) for t in admin.describe_topics(names)}
+        return {t["name"]: len(t["partitions"]) for t in client.describe_topics(names)}
 
 
 def require_slots(settings: Settings, present: Mapping[str, int], topic: str) -> None:
@@ -59,9 +58,9 @@ def require_slots(settings: Settings, present: Mapping[str, int], topic: str) ->
 
 def create(settings: Settings, topic: str) -> None:
     """Make a table's topic, with the partitions that pipeline.toml says."""
-    with _admin(settings) as admin, contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
+    with admin(settings) as client, contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
         new = NewTopic(topic, settings.topics.partitions, settings.topics.replication)
-        admin.create_topics([new])
+        client.create_topics([new])
 
 
 def ask_stream_to_begin_anew(settings: Settings, reason: str) -> None:
@@ -79,22 +78,3 @@ def has_target(settings: Settings, rule: TableRule) -> bool:
         connected.connect()
         keyspace = connected.metadata.keyspaces.get(rule.keyspace)
         return keyspace is not None and rule.table in keyspace.tables
-
-
-@contextmanager
-def _admin(settings: Settings) -> Iterator[kafka.KafkaAdminClient]:
-    try:
-        admin = kafka.KafkaAdminClient(
-            bootstrap_servers=settings.address("kafka"),
-            request_timeout_ms=10000,
-            bootstrap_timeout_ms=5000,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-    except (kafka.errors.KafkaError, ValueError) as error:
-        raise WalflowError(
-            f"Kafka does not answer at {settings.address('kafka')}: {error}. See `walflow status`.",
-            ExitCode.NOT_READY,
-        ) from error

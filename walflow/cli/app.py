@@ -14,9 +14,11 @@ from walflow.cli import (
     plugins,
     recover,
     repair,
+    schemas,
     snapshot,
     stack,
     tables,
+    topics,
     verify,
 )
 from walflow.cli.output import messages
@@ -45,6 +47,8 @@ app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(loggers.app, name="loggers")
+app.add_typer(topics.app, name="topics")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(tables.app, name="tables")
 app.add_typer(deadletters.app, name="deadletters")
 

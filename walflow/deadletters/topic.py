@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import kafka
-import kafka.errors
 from kafka import TopicPartition
 
 from change_stream.letter import Letter, NotALetter, letter_of
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
+from walflow.topics.clients import admin, failures_told
 
 CHUNK = 500
 STALLED_SECONDS = 30.0
@@ -76,17 +76,11 @@ class DeadLetterTopic:
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.topics.dead_letters
-        address = settings.address("kafka")
-        try:
-            self._topic_id, partitions = _description(address, self.name)
+        self._topic_id, partitions = _description(settings, self.name)
+        with failures_told(settings):
             self._consumer = kafka.KafkaConsumer(
-                bootstrap_servers=address, group_id=None, enable_auto_commit=False
+                bootstrap_servers=settings.address("kafka"), group_id=None, enable_auto_commit=False
             )
-        except (kafka.errors.KafkaError, ValueError) as error:
-            raise WalflowError(
-                f"Kafka does not answer at {address}: {error}. `walflow up kafka` starts it.",
-                ExitCode.NOT_READY,
-            ) from error
         self._places = [TopicPartition(self.name, number) for number in range(partitions)]
 
     def __enter__(self) -> "DeadLetterTopic":
@@ -166,17 +160,12 @@ class DeadLetterTopic:
         return StoredLetter(place, message.timestamp, letter, identity)
 
 
-def _description(address: str, topic: str) -> tuple[UUID, int]:
+def _description(settings: Settings, topic: str) -> tuple[UUID, int]:
     """Id and number of partitions of a topic."""
-    admin = kafka.KafkaAdminClient(
-        bootstrap_servers=address, request_timeout_ms=10000, bootstrap_timeout_ms=5000
-    )
-    try:
-        if topic not in admin.list_topics():
+    with admin(settings) as client:
+        if topic not in client.list_topics():
             raise WalflowError(
                 f"There is no topic {topic}: `walflow up kafka` makes it.", ExitCode.NOT_READY
             )
-        description = admin.describe_topics([topic])[0]
+        description = client.describe_topics([topic])[0]
         return UUID(str(description["topic_id"])), len(description["partitions"])
-    finally:
-        admin.close()

@@ -11,6 +11,7 @@ from walflow.stack.config_files import write_properties
 from walflow.stack.jvm import class_path, java
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
+from walflow.topics.clients import new_admin
 
 NOTIFICATIONS = "walflow.notifications"
 """Where Debezium tells how far a snapshot is: `notification.sink.topic.name` of the connector."""
@@ -105,10 +106,6 @@ def create_topics(settings: Settings) -> None:
 
 def _admin(settings: Settings) -> kafka.KafkaAdminClient:
     try:
-        return kafka.KafkaAdminClient(
-            bootstrap_servers=settings.address("kafka"),
-            request_timeout_ms=5000,
-            bootstrap_timeout_ms=1500,
-        )
+        return new_admin(settings, request_ms=5000, bootstrap_ms=1500)
     except (kafka.errors.KafkaError, ValueError) as error:
         raise NotReady(f"{settings.address('kafka')}: {error}") from error
