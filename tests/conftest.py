@@ -44,19 +44,28 @@ class Stack:
     demo: subprocess.CompletedProcess[str]
     """The run of `walflow demo` that brought it up."""
 
-    def walflow(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return walflow(*arguments, **environment)
+    def walflow(
+        self, *arguments: str, given: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return walflow(*arguments, given=given, **environment)
 
     @property
     def supervisor(self) -> Supervisor:
         return Supervisor(self.settings)
 
 
-def walflow(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person does, with the test stack's settings."""
+def walflow(
+    *arguments: str, given: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person does, with the test stack's settings.
+
+    Args:
+        given: its standard input.
+    """
     return subprocess.run(
         [HOME / ".venv" / "bin" / "walflow", *arguments],
         env=os.environ | STACK | environment,
+        input=given,
         capture_output=True,
         text=True,
         timeout=500,

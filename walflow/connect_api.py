@@ -153,7 +153,8 @@ class ConnectApi:
             return self._create(connector)
         if present == _without_name(connector.config):
             return "unchanged"
-        if self.state(connector.name).is_running:
+        state = self.state(connector.name)
+        if state.tasks and not state.is_held:
             self._replace(connector)
         else:
             self._put(connector)
@@ -168,10 +169,11 @@ class ConnectApi:
         return _without_name(answer.json())
 
     def _replace(self, connector: Connector) -> None:
-        """Change a running connector's configuration between a stop and a start.
+        """Change a connector's configuration between a stop and a start.
 
-        Connect says RUNNING of the old tasks for seconds after the change; whoever goes on then, with
-        a signal for a new table say, speaks to a task that does not know it.
+        Connect tells the state of the old tasks for seconds after the change. Whoever believes RUNNING
+        then, and sends a signal for a new table say, speaks to a task that does not know it; and FAILED
+        would be told of what has just been mended.
         """
         try:
             self.stop(connector.name)

@@ -7,9 +7,7 @@ from walflow.connectors.plugins import Plugin
 BEATS = Plugin("org.apache.kafka.connect.mirror.MirrorHeartbeatConnector", "source", "3.9.2")
 
 
-@pytest.mark.parametrize(
-    "name", [BEATS.name, "MirrorHeartbeatConnector", "MirrorHeartbeat"]
-)
+@pytest.mark.parametrize("name", [BEATS.name, "MirrorHeartbeatConnector", "MirrorHeartbeat"])
 def test_a_plugin_is_known_by_its_class_and_its_short_names(name: str) -> None:
     assert BEATS.is_called(name)
 

@@ -28,6 +28,15 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+class _Screen(Console):
+    """Tells its caller of a broken pipe; rich itself would end the program as failed."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="Name of a topic.")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")]
 
@@ -147,14 +156,14 @@ def tail(
         follow,
         filters.parsed(wanted) if wanted else None,
     )
-    console = Console(width=data.width, soft_wrap=True, highlight=False)
+    screen = _Screen(width=data.width, soft_wrap=True, highlight=False)
     try:
         for event in events(settings, request, read):
             if output is Format.JSON:
                 print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
             else:
                 for line in lines(event, not is_decoded):
-                    console.print(line)
+                    screen.print(line)
     except KeyboardInterrupt:
         if not follow:
             raise  # cut off: not all that was asked for was shown
