@@ -59,6 +59,8 @@ def consumer(settings: Settings, **options: Any) -> Iterator[kafka.KafkaConsumer
                 isolation_level="read_committed",
                 group_id=None,
                 enable_auto_commit=False,
+                # Where retention has taken what was asked for, the next that is kept.
+                auto_offset_reset="earliest",
                 fetch_max_bytes=FETCH_BYTES,
                 **options,
             ),
