@@ -77,11 +77,13 @@ def test_applied_twice_a_connector_is_created_and_then_left_alone(
 ) -> None:
     file = _written(tmp_path, beats)
 
+    foreseen = stack.walflow("connectors", "apply", "-f", file, "--dry-run")
     first = stack.walflow("connectors", "apply", "-f", file)
     second = stack.walflow("connectors", "apply", "-f", str(tmp_path))
 
+    assert f"connector {BEATS}: would be created" in foreseen.stderr
+    assert f"{BEATS}: + {INTERVAL}: 1" in foreseen.stdout
     assert f"connector {BEATS}: created, RUNNING" in first.stderr
-    assert f"{BEATS}: + {INTERVAL}: 1" in first.stdout
     assert f"connector {BEATS}: unchanged, RUNNING" in second.stderr
     assert second.stdout == ""
     assert _api(stack).config(BEATS) == beats["config"]

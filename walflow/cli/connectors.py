@@ -158,7 +158,8 @@ def patch(
 def _carry_out(api: ConnectApi, plans: list[Plan], dry_run: bool) -> None:
     for plan in plans:
         name = plan.definition.connector.name
-        for change in plan.changes:
+        # Of a new connector every setting is new: its file tells them as well.
+        for change in plan.changes if dry_run or not plan.is_new else ():
             data.print(f"{name}: {change.line}", markup=False, highlight=False, soft_wrap=True)
     for plan in plans:
         name = plan.definition.connector.name

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from walflow.capture.connector import require_agreement, require_nothing_lost
-from walflow.connect_api import ConnectApi, Connector
+from walflow.connect_api import RUNNING, ConnectApi, Connector
 from walflow.connectors.changes import Change, changes
 from walflow.connectors.files import Definition
 from walflow.connectors.secrets import MASK
@@ -80,16 +80,15 @@ def carry_out(api: ConnectApi, plan: Plan) -> str:
         WalflowError: it fails, or Connect does not answer.
     """
     connector = plan.definition.connector
+    wanted = connector.initial_state
+    if not plan.is_new:
+        # Asked before the change: for a while after it, Connect tells that nobody has the connector.
+        present = api.state(connector.name)
+        wanted = present.connector if present.is_held else RUNNING
     api.change(connector, plan.definition.source)
-    if plan.is_new:
-        if connector.initial_state == "RUNNING":
-            api.await_running(connector.name)
-        return connector.initial_state
-    state = api.state(connector.name)
-    if not state.is_held:
+    if wanted == RUNNING:
         api.await_running(connector.name)
-        return "RUNNING"
-    return state.connector
+    return wanted
 
 
 def patched(

@@ -11,6 +11,8 @@ from walflow.connectors.plugins import connectors, installed
 from walflow.connectors.transport import Transport, require_ok
 from walflow.errors import ExitCode, WalflowError
 
+_NULL = "Value must be non-null"
+
 
 @dataclass(frozen=True, slots=True)
 class Validation:
@@ -65,7 +67,7 @@ def _validation(answer: requests.Response) -> Validation:
         tuple(
             f"{field['value']['name']}: {_sentence(error)}"
             for field in fields
-            for error in field["value"]["errors"]
+            for error in _telling(field["value"]["errors"])
         ),
         frozenset(
             field["definition"]["name"]
@@ -73,6 +75,11 @@ def _validation(answer: requests.Response) -> Validation:
             if (field.get("definition") or {}).get("type") == "PASSWORD"
         ),
     )
+
+
+def _telling(errors: list[str]) -> list[str]:
+    """Without what only follows: a value that cannot be read is null to the checks behind that."""
+    return [error for error in errors if not error.endswith(_NULL)] or errors
 
 
 def _sentence(error: str) -> str:
