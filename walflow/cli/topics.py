@@ -158,12 +158,14 @@ def tail(
     )
     screen = _Screen(width=data.width, soft_wrap=True, highlight=False)
     try:
-        for event in events(settings, request, read):
-            if output is Format.JSON:
-                print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
-            else:
-                for line in lines(event, not is_decoded):
-                    screen.print(line)
+        with messages.status(f"reading {topic}") as spinner:
+            for event in events(settings, request, read):
+                spinner.stop()
+                if output is Format.JSON:
+                    print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
+                else:
+                    for line in lines(event, not is_decoded):
+                        screen.print(line)
     except KeyboardInterrupt:
         if not follow:
             raise  # cut off: not all that was asked for was shown
