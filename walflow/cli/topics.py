@@ -12,6 +12,7 @@ from rich.console import Console
 from change_stream.record import Record
 from change_stream.schemas import SchemaRegistry
 from walflow.cli.output import Format, data, messages, table
+from walflow.errors import WalflowError
 from walflow.registry.api import registry_api
 from walflow.settings import load
 from walflow.stack.registry import confluent_url
@@ -69,9 +70,12 @@ def describe(name: Topic, output: Output = Format.TABLE) -> None:
     """Show a topic: partitions with leader and offsets, changed settings, subjects of its schemas."""
     settings = load()
     topic, configs = catalogue.topic(settings, name)
-    subjects = [
-        s for s in registry_api(settings).subjects() if s in (f"{name}-key", f"{name}-value")
-    ]
+    subjects: list[str] = []
+    try:
+        known = registry_api(settings).subjects()
+        subjects = [subject for subject in known if subject in (f"{name}-key", f"{name}-value")]
+    except WalflowError as error:  # no reason not to show what Kafka tells
+        messages.print(error.sentence, style="yellow", markup=False)
     if output is Format.JSON:
         about = topic.as_dict() | {"settings": configs, "subjects": subjects}
         data.print_json(json.dumps(about))
