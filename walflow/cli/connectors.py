@@ -12,10 +12,10 @@ from rich.text import Text
 from walflow.capture.connector import captures_publication, connect_api
 from walflow.cli.output import Format, data, messages, table
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi
-from walflow.connectors.applying import Plan, carry_out, on_each, patched, planned
+from walflow.connectors.applying import carry_out, on_each, patched, planned
 from walflow.connectors.description import describe as described
 from walflow.connectors.description import lines
-from walflow.connectors.files import definitions
+from walflow.connectors.files import Definition, definitions
 from walflow.connectors.offsets import meaning_of_reset, positions, require_stopped
 from walflow.connectors.plugins import passwords
 from walflow.connectors.secrets import masked
@@ -126,7 +126,7 @@ def apply(
     connector that is paused or stopped stays so.
     """
     api = _api()
-    _carry_out(api, planned(load(), api, definitions(places or [str(USERS_CONNECTOR)])), dry_run)
+    _carry_out(api, definitions(places or [str(USERS_CONNECTOR)]), dry_run)
 
 
 @app.command()
@@ -152,10 +152,12 @@ def patch(
         raise WalflowError("Say what to change: --set KEY=VALUE or --remove KEY.", ExitCode.USAGE)
     api = _api()
     wanted = patched(api, name, {key: value for key, _, value in pairs}, removed or [])
-    _carry_out(api, planned(load(), api, [wanted]), dry_run)
+    _carry_out(api, [wanted], dry_run)
 
 
-def _carry_out(api: ConnectApi, plans: list[Plan], dry_run: bool) -> None:
+def _carry_out(api: ConnectApi, wanted: list[Definition], dry_run: bool) -> None:
+    with messages.status("validating"):
+        plans = planned(load(), api, wanted)
     for plan in plans:
         name = plan.definition.connector.name
         # Of a new connector every setting is new: its file tells them as well.
@@ -166,7 +168,9 @@ def _carry_out(api: ConnectApi, plans: list[Plan], dry_run: bool) -> None:
         if dry_run:
             _tell(f"connector {name}: would be {plan.outcome}")
         else:
-            _tell(f"connector {name}: {plan.outcome}, {carry_out(api, plan)}")
+            with messages.status(f"connector {name}"):
+                state = carry_out(api, plan)
+            _tell(f"connector {name}: {plan.outcome}, {state}")
 
 
 @app.command()
@@ -225,7 +229,8 @@ def delete(names: Names) -> None:
 
 def _each(api: ConnectApi, names: list[str], act: Callable[[str], None], told: str) -> None:
     def one(name: str) -> None:
-        act(name)
+        with messages.status(f"connector {name}"):
+            act(name)
         _tell(f"connector {name}: {told}")
 
     on_each(api, names, one)
