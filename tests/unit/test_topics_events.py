@@ -126,6 +126,14 @@ def test_a_whole_row_is_shown_with_its_sign(
     assert line in shown(event)
 
 
+def test_of_a_deleted_row_of_which_only_the_key_is_in_the_log_no_filler_is_shown() -> None:
+    assert shown(change("d", row(None, b""), None))[1:] == [
+        "  - id: 7",
+        "    the other columns were empty, or are not in the log: only the key is, with REPLICA"
+        " IDENTITY DEFAULT",
+    ]
+
+
 def test_a_tombstone_is_named_as_such() -> None:
     event = decoded(record(encoded(1, {"id": 7}), None), Registry())
     assert event.kind is Kind.TOMBSTONE

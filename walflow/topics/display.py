@@ -55,11 +55,21 @@ def _row(event: Event) -> Iterator[Text]:
     before, after = event.before, event.after
     if after is None:
         for name, value in (before or {}).items():
-            yield Text(f"  - {name}: {_shown(value)}", style="red")
+            if not event.has_key_only or name in event.key.datum:
+                yield Text(f"  - {name}: {_shown(value)}", style="red")
+        if event.has_key_only:
+            yield Text(
+                "    the other columns were empty, or are not in the log: only the key is, with"
+                " REPLICA IDENTITY DEFAULT",
+                style="dim",
+            )
         return
     if before is None:
         if event.kind is Kind.UPDATE:
-            yield Text("    the row before is not in the log: only its key was (replica identity)")
+            yield Text(
+                "    the row before is not in the log: it is with REPLICA IDENTITY FULL",
+                style="dim",
+            )
         for name, value in after.items():
             yield Text(f"  + {name}: {_shown(value)}", style="green")
         return

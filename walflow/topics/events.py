@@ -1,5 +1,6 @@
 """A record as an operator reads it: a change of a row, a tombstone, or what else it is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from change_stream.record import Record, Undecodable, schema_id
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
 from walflow.errors import ExitCode, WalflowError
 
+_EPOCH = re.compile(r"1970-01-01T00:00:00(\.0+)?Z|00:00:00(\.0+)?Z")
 UNAVAILABLE = "__debezium_unavailable_value"
 """A TOASTed value that an update left as it was (Debezium documentation, "Toasted values")."""
 
@@ -113,6 +115,23 @@ class Event:
             for name, value in record.headers
         ]
         return plain(told)  # type: ignore[no-any-return]  # a dict stays one
+
+    @property
+    def has_key_only(self) -> bool:
+        """Whether the image of a deleted row tells nothing beside the key.
+
+        Under REPLICA IDENTITY DEFAULT the log has no more of it, and Debezium fills the other columns
+        with null or, where they are NOT NULL, with nothing of their type (JdbcValueConverters). A row
+        that really is so, under REPLICA IDENTITY FULL, looks the same.
+        """
+        if self.before is None or self.after is not None or not isinstance(self.key.datum, dict):
+            return False
+        others = [v for name, v in self.before.items() if name not in self.key.datum]
+        return bool(others) and all(_is_filler(value) for value in others)
+
+
+def _is_filler(value: Any) -> bool:
+    return not value or (isinstance(value, str) and _EPOCH.fullmatch(value) is not None)
 
 
 def decoded(record: Record, registry: SchemaRegistry) -> Event:
