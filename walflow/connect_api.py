@@ -153,8 +153,8 @@ class ConnectApi:
             return self._create(connector)
         if present == _without_name(connector.config):
             return "unchanged"
-        state = self.state(connector.name)
-        if state.tasks and not state.is_held:
+        state = self._status(connector.name)
+        if state is not None and state.tasks and not state.is_held:
             self._replace(connector)
         else:
             self._put(connector)
@@ -198,6 +198,11 @@ class ConnectApi:
 
     def state(self, name: str) -> ConnectorState:
         return _state(self.read(name, "status"))
+
+    def held_as(self, name: str) -> str:
+        """PAUSED or STOPPED, if somebody has made it so; else empty, as for one that is just made."""
+        state = self._status(name)
+        return state.connector if state is not None and state.is_held else ""
 
     def connectors(self) -> list[Connector]:
         """Every connector with its configuration."""
@@ -293,10 +298,10 @@ class ConnectApi:
             reraise=True,
         )
         def check() -> None:
-            answer = self._call("GET", f"{_path(name)}/status")
-            if answer.status_code == 404:
+            state = self._status(name)
+            if state is None:
                 raise _NotYet("its status is not known yet")
-            require(_state(answer.json()))
+            require(state)
 
         try:
             check()
@@ -305,6 +310,14 @@ class ConnectApi:
                 f"Connector {name} {what} within {seconds:g} s: {reason}."
                 " `walflow logs connect` tells more."
             ) from reason
+
+    def _status(self, name: str) -> ConnectorState | None:
+        """None for a connector so new that nobody has told its state yet."""
+        answer = self._call("GET", f"{_path(name)}/status")
+        if answer.status_code == requests.codes.not_found:
+            return None
+        require_ok(answer, f"connector {name}")
+        return _state(answer.json())
 
     def _ask(self, name: str, method: str, part: str = "") -> requests.Response:
         path = f"{_path(name)}/{part}" if part else _path(name)

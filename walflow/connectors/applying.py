@@ -83,8 +83,7 @@ def carry_out(api: ConnectApi, plan: Plan) -> str:
     wanted = connector.initial_state
     if not plan.is_new:
         # Asked before the change: for a while after it, Connect tells that nobody has the connector.
-        present = api.state(connector.name)
-        wanted = present.connector if present.is_held else RUNNING
+        wanted = api.held_as(connector.name) or RUNNING
     api.change(connector, plan.definition.source)
     if wanted == RUNNING:
         api.await_running(connector.name)
