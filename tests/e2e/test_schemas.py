@@ -36,6 +36,7 @@ def subject(stack: Stack) -> Iterator[str]:
     requests.put(f"{url}/config/{name}", json=level, timeout=10).raise_for_status()
     yield name
     requests.delete(f"{url}/subjects/{name}", timeout=10)
+    assert name not in requests.get(f"{url}/subjects", timeout=10).json()
 
 
 def _file(folder: Path, schema: str) -> str:
