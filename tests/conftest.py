@@ -1,4 +1,7 @@
-"""The stack that integration and e2e tests share: real servers, on ports of their own."""
+"""The stack that integration and e2e tests share: real servers, on ports of their own.
+
+`pytest --mode compose` runs them against containers instead of processes of this machine.
+"""
 
 import os
 import subprocess
@@ -14,21 +17,26 @@ from cassandra.cluster import Session
 from cassandra.query import dict_factory
 
 from tests import table_rules
+from tests.servers import Containers, Processes, Servers
 from walflow.settings import HOME, Settings
-from walflow.stack import lifecycle
 from walflow.stack.cassandra import cluster
 from walflow.stack.postgres import apply_schema
 from walflow.stack.supervision import Supervisor
 
+LOCAL, COMPOSE = "local", "compose"
+RUN = {LOCAL: ".run-test", COMPOSE: ".run-test-compose"}
+"""Mode → run directory; by its name containers and volumes are named too."""
 STACK = {
+    "WALFLOW_MODE": LOCAL,
     "WALFLOW_PORTS__OFFSET": "20000",
-    "WALFLOW_PATHS__RUN": ".run-test",
+    "WALFLOW_PATHS__RUN": RUN[LOCAL],
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
     # Each table that a test captures takes two for good, one for each partition of its topic.
     "WALFLOW_STREAM__SLOTS": "40",
     **table_rules.ENVIRONMENT,
 }
+"""Environment of every command that a test runs; `--mode` has its say in it."""
 DEMO_USERS = 60
 
 # An example that takes long on a busy machine is no failure.
@@ -36,11 +44,33 @@ hypothesis.settings.register_profile("walflow", deadline=None)
 hypothesis.settings.load_profile("walflow")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mode", choices=(LOCAL, COMPOSE), default=LOCAL, help="what runs the servers of the tests"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only(mode, why): the test is for one mode, for a reason")
+    mode = config.getoption("--mode")
+    STACK.update({"WALFLOW_MODE": mode, "WALFLOW_PATHS__RUN": RUN[mode]})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mode = config.getoption("--mode")
+    for item in items:
+        for marker in item.iter_markers("only"):
+            if marker.args[0] != mode:
+                reason = f"--mode {marker.args[0]} only: {marker.args[1]}"
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @dataclass(frozen=True)
 class Stack:
     """The running stack, as tests reach it."""
 
     settings: Settings
+    servers: Servers
     demo: subprocess.CompletedProcess[str]
     """The run of `walflow demo` that brought it up."""
 
@@ -51,6 +81,7 @@ class Stack:
 
     @property
     def supervisor(self) -> Supervisor:
+        """Of local mode."""
         return Supervisor(self.settings)
 
 
@@ -83,13 +114,12 @@ def stack_settings(**environment: str) -> Settings:
 def stack() -> Iterator[Stack]:
     """Brought up by the demo itself, taken down and wiped at the end."""
     settings = stack_settings()
-    lifecycle.down(settings)
-    lifecycle.wipe(settings)
+    servers: Servers = (Containers if settings.mode == COMPOSE else Processes)(settings)
+    servers.remove()
     try:
-        yield Stack(settings, walflow("demo", "--users", str(DEMO_USERS)))
+        yield Stack(settings, servers, walflow("demo", "--users", str(DEMO_USERS)))
     finally:
-        lifecycle.down(settings)
-        lifecycle.wipe(settings)
+        servers.remove()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from walflow.settings import HOME
 from walflow.stack import lifecycle
 from walflow.stack.supervision import Supervisor
 
+pytestmark = pytest.mark.only("local", "it is about walflow's own processes")
+
 # A stack of its own beside the shared one, of which only small services are started.
 ASIDE = {"WALFLOW_PORTS__OFFSET": "23000", "WALFLOW_PATHS__RUN": ".run-aside"}
 

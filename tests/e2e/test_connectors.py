@@ -8,6 +8,7 @@ import requests
 
 from tests.conftest import Stack
 from walflow.connect_api import USERS_CONNECTOR
+from walflow.stack.registry import confluent_url
 
 
 def test_the_connector_runs_and_its_configuration_holds_no_password(stack: Stack) -> None:
@@ -19,7 +20,7 @@ def test_the_connector_runs_and_its_configuration_holds_no_password(stack: Stack
 
 
 def test_the_registry_has_avro_schemas_of_key_and_value(stack: Stack) -> None:
-    url = f"http://{stack.settings.address('registry')}/apis/ccompat/v7"
+    url = confluent_url(stack.settings)
     subjects = requests.get(f"{url}/subjects", timeout=10).json()
     wanted = {f"{stack.settings.source_topic}-{side}" for side in ("key", "value")}
     assert wanted <= set(subjects)

@@ -11,6 +11,8 @@ from tests.workload.generate import Mix
 from tests.workload.kills import plan_kills
 from tests.workload.runs import KILL_RATE, under_kills
 
+pytestmark = pytest.mark.only("local", "executors and Python workers are killed by process id")
+
 KILLS = 3
 SECONDS = 75
 

@@ -12,16 +12,9 @@ from tests.e2e.tables import sides_are_equal
 from users.ingest import Settings as IngestSettings
 from users.ingest import Summary, ingest
 from users.source import Source
-from walflow.stack import lifecycle
-from walflow.stack.catalogue import services, with_needs
 
 OUTAGE_SECONDS = 20
 USERS = 3000
-
-
-def _bring_back(stack: Stack, name: str) -> None:
-    wanted = with_needs(services(stack.settings), [name])
-    lifecycle.up(stack.settings, wanted, lifecycle.Events())
 
 
 @pytest.mark.parametrize("name", ["postgres", "kafka", "cassandra"])
@@ -43,9 +36,10 @@ def test_users_that_flow_in_while_a_server_is_away_all_arrive(
         )
     )
     flow.start()
-    stack.supervisor.stop(name)
+    stack.servers.stop(name)
     time.sleep(OUTAGE_SECONDS)  # the outage itself, not a wait for anything
-    _bring_back(stack, name)
+    back = stack.walflow("up", name)
+    assert back.returncode == 0, back.stderr
     flow.join(timeout=180)
     assert summaries and summaries[0].inserted == USERS
     eventually(lambda: sides_are_equal(settings), True, 180)

@@ -1,13 +1,10 @@
 """Processes that die, and the stack taken down and up again."""
 
 import json
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import psycopg2
 import pytest
 
@@ -32,37 +29,31 @@ def _insert(source: Any) -> None:
 def test_a_killed_service_is_restarted_and_status_says_so_and_nothing_is_lost(
     stack: Stack, source: Any, eventually: Any, name: str
 ) -> None:
-    before = _status(stack, name)
+    before, run = _status(stack, name), stack.servers.run_of(name)
     for number in range(600):
         _insert(source)
         if number == 300:
-            os.kill(before["pid"], signal.SIGKILL)
+            stack.servers.kill(name)
     eventually(lambda: _status(stack, name)["state"], "ready", 180)
     after = _status(stack, name)
-    assert after["pid"] != before["pid"]
+    assert stack.servers.run_of(name) != run
     assert after["restarts"] == before["restarts"] + 1
     eventually(lambda: sides_are_equal(stack.settings), True, 120)
 
 
-def test_down_leaves_no_process_and_up_again_loses_nothing(stack: Stack) -> None:
+def test_down_leaves_nothing_behind_and_up_again_loses_nothing(stack: Stack) -> None:
     with psycopg2.connect(stack.settings.postgres_dsn()) as connection:
         _insert(connection)
         before = source_rows(connection)
     with ThreadPoolExecutor() as pool:  # twice at once, as from two terminals
         downs = list(pool.map(stack.walflow, ["down", "down"]))
     assert [down.returncode for down in downs] == [0, 0], [down.stderr for down in downs]
-    assert stack.supervisor.marked_processes() == []
-    assert not [p for p in psutil.process_iter(["cmdline"]) if _is_of(stack, p)]
+    assert stack.servers.left_over() == []
     up = stack.walflow("up")
     assert up.returncode == 0, up.stderr
     assert stack.walflow("status").returncode == 0
     with psycopg2.connect(stack.settings.postgres_dsn()) as connection:
         assert source_rows(connection) == before
-
-
-def _is_of(stack: Stack, process: psutil.Process) -> bool:
-    run_dir = str(stack.settings.run_dir)
-    return any(run_dir in part for part in process.info["cmdline"] or [])
 
 
 def test_changes_flow_after_the_restart_and_both_sides_are_equal(

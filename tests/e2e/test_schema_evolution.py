@@ -26,8 +26,8 @@ class Flow:
     """A session that changes the column `flow` of the first rows until it is told to stop."""
 
     session: Writers
-    stream: int
-    """Process id of the stream when it began."""
+    stream: str
+    """Which run of the stream it was when it began."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def altered(stack: Stack) -> Iterator[Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def flow(stack: Stack, altered: Any) -> Iterator[Flow]:
-    stream = stack.supervisor.states()["stream"].pid
+    stream = stack.servers.run_of("stream")
     changes = count(1)
 
     def statement(_: random.Random) -> str:
@@ -241,7 +241,7 @@ def test_nothing_of_what_flowed_meanwhile_is_lost_and_the_stream_has_not_stopped
     altered.execute(f"SELECT id, flow FROM {TABLE} WHERE id <= {FLOWING}")
     expected = dict(altered.fetchall())
     eventually(lambda: _flowing(rows), expected)
-    assert stack.supervisor.states()["stream"].pid == flow.stream
+    assert stack.servers.run_of("stream") == flow.stream
 
 
 def _flowing(rows: Session) -> dict[int, int]:

@@ -1,11 +1,8 @@
 """`walflow verify` on tables that are written to all the time, with every kind of damage done by CQL."""
 
 import json
-import os
 import random
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import kafka
@@ -15,7 +12,7 @@ from cassandra.cluster import Session
 
 from tests.conftest import Stack
 from tests.e2e.writers import Writers
-from tests.workload.kills import Victim, find
+from tests.servers import EXECUTOR
 from walflow.verify import target as in_cassandra
 from walflow.verify.barrier import Barrier
 from walflow.verify.catalog import SourceTable
@@ -105,16 +102,6 @@ def _different(key: int, **columns: tuple[str | None, str | None]) -> dict[str, 
 
 def _whole_row(kind: str, key: int) -> dict[str, Any]:
     return {"kind": kind, "key": {"id": str(key)}, "columns": {}}
-
-
-@contextmanager
-def _stopped(pid: int) -> Iterator[None]:
-    """A process that gets no time, as if its machine had none."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def test_rows_that_change_while_they_are_compared_are_equal(stack: Stack, source: Any) -> None:
@@ -347,7 +334,7 @@ def _ask(source: Any, query: str) -> Any:
 def test_a_stream_that_stands_still_is_named_with_the_record_it_stands_at(
     stack: Stack, source: Any
 ) -> None:
-    with _stopped(find(stack.supervisor, Victim.EXECUTOR, random.Random())):
+    with stack.servers.paused(EXECUTOR):
         _run(source, f"UPDATE {PLAIN} SET name = 'not applied' WHERE id = 11")
         code, result = _verify(stack, PLAIN, "--keys", "11", "--keys", "12", "--timeout", "2")
     assert (code, result["verdict"], result["differences"]) == (2, "could not tell", [])
@@ -358,8 +345,7 @@ def test_a_stream_that_stands_still_is_named_with_the_record_it_stands_at(
 
 
 def test_a_slot_that_stands_still_is_named(stack: Stack, source: Any) -> None:
-    connect = stack.supervisor.states()["connect"].pid
-    with _stopped(connect):
+    with stack.servers.paused("connect"):
         _run(source, f"UPDATE {PLAIN} SET name = 'not captured yet' WHERE id = 11")
         code, result = _verify(stack, PLAIN, "--keys", "11", "--timeout", "1")
     assert (code, result["verdict"]) == (2, "could not tell")

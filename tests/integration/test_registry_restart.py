@@ -3,6 +3,7 @@
 import time
 from uuid import uuid4
 
+import pytest
 import requests
 
 from change_stream.schemas import NOT_FOUND, SchemaRegistry
@@ -11,6 +12,8 @@ from tests.e2e.avro_records import Table
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
 from walflow.stack.registry import confluent_url
+
+pytestmark = pytest.mark.only("local", "Confluent's registry reads its journal before it listens")
 
 RETRY_SECONDS = 60
 
@@ -22,9 +25,9 @@ def test_an_id_that_a_registry_denies_while_it_reads_its_journal_is_found_all_th
     url = confluent_url(stack.settings)
     confirm_seconds = stack.settings.stream.schema_confirm_seconds
 
-    stack.supervisor.stop("registry")
+    stack.servers.stop("registry")
     try:
-        stack.supervisor.start("registry")
+        stack.servers.start("registry")
         _await_denial(f"{url}/schemas/ids/{known}")
         found = SchemaRegistry(url, RETRY_SECONDS, confirm_seconds).schema(known)
     finally:

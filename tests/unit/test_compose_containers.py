@@ -14,9 +14,9 @@ from walflow.compose.containers import (
     word,
 )
 from walflow.compose.file import ComposeService
-from walflow.stack.service import HALTED
 
 SERVER = ComposeService("kafka", 512, (), ("zookeeper",), runs_once=False)
+STREAM = ComposeService("stream", 512, (), (), runs_once=False, halts=True)
 ONCE = ComposeService("setup", 128, (), ("kafka",), runs_once=True)
 
 
@@ -36,7 +36,10 @@ def found(status: str, health: str = "", exit_code: int = 0, started: float = 1.
         (SERVER, found("restarting", exit_code=1), "restarting"),
         (SERVER, found("exited", exit_code=1), "failed"),
         (SERVER, found("exited", exit_code=143), "stopped"),
-        (SERVER, found("exited", exit_code=HALTED), "halted"),
+        (SERVER, found("exited"), "stopped"),
+        (STREAM, found("exited"), "halted"),
+        (STREAM, found("exited", exit_code=143), "stopped"),
+        (STREAM, found("exited", exit_code=1), "failed"),
         (ONCE, found("running"), "starting"),
         (ONCE, found("exited"), "done"),
         (ONCE, found("exited", exit_code=3), "failed"),
@@ -73,6 +76,12 @@ def test_a_failed_service_says_where_to_look() -> None:
     assert isinstance(state, ServiceState)
     assert state.reason == "failed with exit code 1: see `walflow --mode compose logs kafka`"
     assert not state.is_ready
+
+
+def test_a_halted_stream_says_how_it_goes_on() -> None:
+    (state,) = states({"kafka": STREAM}, [found("exited")], {}, {}, now=2.0)
+    assert state.state == "halted" and not state.is_ready
+    assert "`walflow --mode compose logs stream -n 5` says where it stopped" in state.reason
 
 
 def test_docker_inspect_is_read() -> None:

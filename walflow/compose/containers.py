@@ -9,7 +9,6 @@ from typing import Any
 
 from walflow.compose.file import ComposeService
 from walflow.compose.program import ask
-from walflow.stack.service import HALTED
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -159,7 +158,7 @@ def word(service: ComposeService, found: Container | None) -> str:
             return "restarting"
         case Container(exit_code=0) if service.runs_once:
             return "done"
-        case Container(exit_code=code) if code == HALTED:
+        case Container(exit_code=0) if service.halts:
             return "halted"
         case Container(exit_code=0 | 130 | 137 | 143):
             return "stopped"
@@ -169,7 +168,12 @@ def word(service: ComposeService, found: Container | None) -> str:
 
 def _reason(service: ComposeService, found: Container | None) -> str:
     match word(service, found):
-        case "failed" | "restarting" | "unhealthy" | "halted" as state if found is not None:
+        case "halted":
+            return (
+                f"it is not restarted by itself. `walflow --mode compose logs {service.name} -n 5` says"
+                " where it stopped and what to mend; then run `walflow --mode compose up`"
+            )
+        case "failed" | "restarting" | "unhealthy" as state if found is not None:
             code = f" with exit code {found.exit_code}" if state != "unhealthy" else ""
             return f"{state}{code}: see `walflow --mode compose logs {service.name}`"
         case "waiting":

@@ -30,6 +30,8 @@ class ComposeService:
     needs: tuple[str, ...]
     runs_once: bool
     """Whether it prepares something and ends."""
+    halts: bool = False
+    """Whether it may end by itself, with 0, and is then left so."""
     ports: Mapping[str, int] = field(default_factory=dict)
     """Setting under `[ports]` → port on this machine."""
 
@@ -78,6 +80,7 @@ def _service(name: str, body: dict[str, Any], variables: Mapping[str, str]) -> C
         profiles=tuple(body.get("profiles", ())),
         needs=tuple(body.get("depends_on", {})),
         runs_once=body.get("restart") == "no",
+        halts=str(body.get("restart")).startswith("on-failure"),
         ports=dict(_port(text, variables) for text in body.get("ports", ())),
     )
 

@@ -56,7 +56,9 @@ def spark_worker(settings: Settings) -> None:
 
 def stream(settings: Settings) -> None:
     spark.prepare_stream(settings)
-    _become(spark.stream_command(settings, SPARK), spark.stream_environment(settings))
+    unless_halted = (sys.executable, "-m", "walflow.compose.unless_halted")
+    command = (*unless_halted, *spark.stream_command(settings, SPARK))
+    _become(command, spark.stream_environment(settings))
 
 
 def restart_connectors(settings: Settings) -> None:
