@@ -92,7 +92,9 @@ class Processes:
 
     def left_over(self) -> list[str]:
         found = psutil.process_iter(["cmdline"])
-        return [str(p) for p in (*self._supervisor.marked_processes(), *filter(self._is_ours, found))]
+        return [
+            str(p) for p in (*self._supervisor.marked_processes(), *filter(self._is_ours, found))
+        ]
 
     def remove(self) -> None:
         lifecycle.down(self._settings)

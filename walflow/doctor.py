@@ -102,7 +102,12 @@ def _ports(settings: Settings) -> str:
 
 def _captured(settings: Settings) -> str:
     postgres = Supervisor(settings).states().get("postgres")
-    if postgres is None or not postgres.is_up:
+    return captured(settings, postgres is not None and postgres.is_up)
+
+
+def captured(settings: Settings, postgres_is_up: bool) -> str:
+    """Raises WalflowError: names each captured table that cannot be replicated exactly, and why."""
+    if not postgres_is_up:
         return "PostgreSQL is not running: they are looked at when it is"
     tables = captured_tables(settings)
     found = [f"{table.name}: {problem.text}" for table in tables for problem in table.problems]

@@ -1,59 +1,91 @@
-"""`make compose-rehearsal`: stand-ins, and the real docker-compose.yml on them up to demo and verify."""
+"""`make compose-rehearsal`: docker-compose.yml as it is, on stand-ins, up to demo and e2e suite.
+
+What it does not know of its command line goes to pytest, in place of the whole suite.
+"""
 
 import argparse
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from tests.rehearsal import images
 from tests.rehearsal.engine import running
-from walflow.errors import WalflowError
+from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME
 
 RUN = HOME / ".run-rehearsal"
 STACK = {
-    "WALFLOW_MODE": "compose",
     # Below the ports that Linux gives to clients, and beside those of the tests.
     "WALFLOW_PORTS__OFFSET": "15000",
     "WALFLOW_PATHS__RUN": RUN.name,
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
-    "COMPOSE_FILE": f"{HOME / 'docker-compose.yml'}{os.pathsep}{RUN / 'images.yml'}",
 }
-STEPS = (("demo",), ("status",), ("verify",), ("connectors", "list"))
+OTHER_IMAGES = {"COMPOSE_FILE": f"{HOME}/docker-compose.yml{os.pathsep}{RUN}/images.yml"}
+STEPS = (
+    *("doctor", "demo", "status", "verify", "connectors list"),
+    *("down", "up", "verify", "down --wipe"),
+)
+SUITE = "tests/e2e"
+BIN = Path(sys.executable).parent
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make compose-rehearsal", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description=__doc__)
     parser.add_argument("--images", action="store_true", help="build the stand-ins and end")
-    wanted = parser.parse_args()
-    os.environ.update(STACK)
+    parser.add_argument("--steps", action="store_true", help="without the e2e suite")
+    wanted, for_pytest = parser.parse_known_args()
     RUN.mkdir(exist_ok=True)
     (RUN / "images.yml").write_text(yaml.safe_dump(images.override()))
     try:
         with running(RUN / "docker"):
             images.build_all()
-            return 0 if wanted.images else _rehearse()
+            if wanted.images:
+                return 0
+            return _steps() or (0 if wanted.steps else _suite(for_pytest or [SUITE]))
     except WalflowError as error:
         print(f"✘ NOT REHEARSED. {error.sentence}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("✘ NOT REHEARSED to the end: interrupted.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
 
 
-def _rehearse() -> int:
-    """The steps in their order; the first that fails is the outcome. The stack is taken down then."""
-    walflow = Path(sys.executable).parent / "walflow"
+def _steps() -> int:
+    """The commands in their order; the first that fails is the outcome, and the stack is taken down."""
+    code = 1
     try:
         for step in STEPS:
-            print(f"\n$ walflow --mode compose {' '.join(step)}", flush=True)
-            code = subprocess.run([walflow, *step]).returncode
+            code = _run([str(BIN / "walflow"), "--mode", "compose", *step.split()], STACK)
             if code != 0:
-                return code
+                break
     finally:
-        subprocess.run([walflow, "down", "--wipe"])
-    return 0
+        if code != 0:
+            _run([str(BIN / "walflow"), "--mode", "compose", "down", "--wipe"], STACK)
+    return code
+
+
+def _suite(arguments: Sequence[str]) -> int:
+    """The e2e suite on a stack of its own, which it brings up by the demo and takes down."""
+    return _run([str(BIN / "pytest"), "--mode", "compose", *arguments], {})
+
+
+def _run(command: Sequence[str], environment: dict[str, str]) -> int:
+    began = time.monotonic()
+    print(f"\n$ {Path(command[0]).name} {' '.join(command[1:])}", flush=True)
+    with subprocess.Popen(command, env=os.environ | OTHER_IMAGES | environment) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # it has had the signal too, and takes down what it had up
+            raise
+    print(f"  ended with {code} after {time.monotonic() - began:.0f} s", flush=True)
+    return code
 
 
 if __name__ == "__main__":

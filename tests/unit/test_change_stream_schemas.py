@@ -104,6 +104,24 @@ def test_a_datum_is_read_by_the_schema_of_its_own_id(registry: Registry) -> None
     assert two == (2, {"name": "Zoë", "age": 3})
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"schemaType": "AVRO", "references": []}, {"guid": "8d49", "maxId": 9, "ruleSet": {}}],
+    ids=["Confluent 7.9", "Apicurio 3.0", "a later Confluent"],
+)
+def test_a_record_is_decoded_whatever_else_the_registry_says_of_its_schema(
+    registry: Registry, answer: dict[str, Any]
+) -> None:
+    """Confluent's 7.9 leaves out what is empty and that it is Avro (SchemaString.java, README)."""
+    registry.first = [(200, json.dumps(answer | {"schema": json.dumps(ONE)}))]
+    schemas = SchemaRegistry(registry.url, LONG)
+
+    assert schemas.decode(payload(5, ONE, {"id": 7, "name": "Zoë"})) == (
+        5,
+        {"id": 7, "name": "Zoë"},
+    )
+
+
 def test_a_schema_is_asked_for_once(registry: Registry) -> None:
     schemas = SchemaRegistry(registry.url + "/", LONG)
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,3 +143,16 @@ def test_ports_are_published_with_the_offset_and_projects_are_named_by_run_direc
     found = environment.variables(Settings())  # type: ignore[call-arg]
     assert found["WALFLOW_PORTS__KAFKA"] == "29092"
     assert found["COMPOSE_PROJECT_NAME"] == "walflow-test"
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "demo"])
+def test_without_docker_a_command_ends_with_3_and_a_sentence(command: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", "from walflow.cli.app import main; main()", command],
+        env=os.environ | {"WALFLOW_MODE": "compose", "PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == ExitCode.NOT_READY
+    assert "docker is missing. On Debian: apt-get install" in answer.stderr
+    assert "Traceback" not in answer.stderr

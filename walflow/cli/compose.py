@@ -18,16 +18,17 @@ NOT_HTTP = ("cassandra", "kafka", "postgres")
 def up(settings: Settings, names: Sequence[str], *, anew: bool = False) -> None:
     """A line per service when it is ready; Compose's own output goes to a file."""
     began = time.monotonic()
-    count = 0
 
     def ready(name: str, seconds: float, state: str) -> None:
-        nonlocal count
-        count += 1
         messages.print(f"[green]✔[/green] {name:<22}{seconds:7.1f} s  {state}", highlight=False)
 
     messages.print("Docker Compose builds and starts; the first time it downloads a few GB.")
-    lifecycle.up(settings, names, ready, anew=anew)
-    messages.print(f"{count} services up after {time.monotonic() - began:.1f} s", highlight=False)
+    try:
+        lifecycle.up(settings, names, ready, anew=anew)
+    except KeyboardInterrupt:
+        messages.print("Stopped what had been started.", style="yellow")
+        raise
+    messages.print(f"All up after {time.monotonic() - began:.1f} s", highlight=False)
     messages.print("Stop it with: walflow --mode compose down", style="dim")
 
 

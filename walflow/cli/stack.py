@@ -11,11 +11,12 @@ from walflow import doctor as checks
 from walflow.cli import compose
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.starting import Starting
+from walflow.compose import connector_failures as compose_failures
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import load
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
-from walflow.stack.status import connector_healths, service_states
+from walflow.stack.status import connector_failures, connector_healths, service_states
 from walflow.stack.supervision import Supervisor
 
 Names = Annotated[
@@ -92,11 +93,10 @@ def status(output: Output = Format.TABLE) -> None:
         for state in states:
             if state.reason:
                 messages.print(f"{state.name}: {state.reason}", style="yellow", markup=False)
-    connectors = (
-        connector_healths(settings)
-        if any(s.name == "connect" and s.is_ready for s in states)
-        else []
-    )
+    connectors = []
+    if any(s.name == "connect" and s.is_ready for s in states):
+        noted = compose_failures.read if in_compose else connector_failures
+        connectors = connector_healths(settings, noted(settings))
     for connector in connectors:
         if connector.has_failed or connector.restarts:
             style = "red" if connector.has_failed else "yellow"

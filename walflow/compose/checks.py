@@ -16,7 +16,7 @@ from walflow.compose.file import (
     volume_versions,
 )
 from walflow.compose.program import ask, compose, engine
-from walflow.doctor import GIGABYTE, Check, check
+from walflow.doctor import GIGABYTE, Check, captured, check
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.ports import require_free_ports
@@ -38,6 +38,7 @@ def run(settings: Settings) -> Iterator[Check]:
     yield check("disk", disk)
     yield check("ports", lambda: ports(settings, known))
     yield check("volumes", lambda: volumes(settings))
+    yield check("captured tables", lambda: captured(settings, "postgres" in _up(settings)))
 
 
 def require(settings: Settings, known: Mapping[str, ComposeService]) -> None:
@@ -97,7 +98,7 @@ def disk() -> str:
 
 def ports(settings: Settings, known: Mapping[str, ComposeService]) -> str:
     """Raises WalflowError: names each port in use, and who holds it."""
-    up = {c.service for c in containers(project(settings)) if c.is_up}
+    up = _up(settings)
     require_free_ports(
         (name, setting, port)
         for name, service in known.items()
@@ -105,6 +106,10 @@ def ports(settings: Settings, known: Mapping[str, ComposeService]) -> str:
         for setting, port in service.ports.items()
     )
     return "free, or held by this stack" if up else "all free"
+
+
+def _up(settings: Settings) -> set[str]:
+    return {c.service for c in containers(project(settings)) if c.is_up}
 
 
 def volumes(settings: Settings) -> str:

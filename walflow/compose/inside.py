@@ -15,6 +15,7 @@ from pathlib import Path
 
 from walflow import demo
 from walflow.cli.output import messages
+from walflow.compose import connector_failures
 from walflow.connect_api import ConnectApi
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings, load
@@ -65,7 +66,7 @@ def restart_connectors(settings: Settings) -> None:
     """What supervisord's listener does in local mode."""
     api = ConnectApi(f"http://{settings.address('connect')}", TIMEOUT, rebalance_seconds=0)
     bounds = settings.supervision
-    failures = settings.run_dir / "connector-restarts.json"
+    failures = connector_failures.file(settings)
     failures.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:

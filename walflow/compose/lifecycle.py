@@ -11,7 +11,7 @@ from walflow.compose import checks
 from walflow.compose.containers import Container, containers, word
 from walflow.compose.environment import PROFILES, project, variables
 from walflow.compose.file import ComposeService, active, services
-from walflow.compose.program import compose
+from walflow.compose.program import ask, compose
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.service import NotReady
@@ -20,6 +20,11 @@ from walflow.stack.spark import require_stream_ready
 POLL_SECONDS = 0.5
 LOG_LINES = 12
 STOP_SECONDS = 30
+DOWN_SECONDS = 120
+MAX_RESTARTS = 3
+"""A container that Docker has started again this often without becoming healthy is given up."""
+GOING = ("already in progress", "No such container", "not found", "has active endpoints")
+"""What Docker says of what another `down` is removing at the same time."""
 STREAM = "stream"
 """Its health check says that it has an executor; ready it is when its tasks are connected."""
 
@@ -38,6 +43,8 @@ class _Watch:
     """Identifiers of containers that are to go."""
     began: float = field(default_factory=time.monotonic)
     seen: set[str] = field(default_factory=set)
+    restarts: dict[str, int] = field(default_factory=dict)
+    """How often Docker had restarted a container when it was first looked at."""
 
     def look(self) -> list[Container]:
         found = containers(self.project)
@@ -45,10 +52,23 @@ class _Watch:
             service = self.known.get(one.service)
             state = word(service, one) if service else ""
             new = one.identifier not in self.replaced and one.service not in self.seen
-            if state in ("ready", "done") and new:
+            if not new or not state:
+                continue
+            if state in ("ready", "done"):
                 self.seen.add(one.service)
                 self.ready(one.service, time.monotonic() - self.began, state)
+            else:
+                self._require_alive(one)
         return found
+
+    def _require_alive(self, one: Container) -> None:
+        """Raises WalflowError: it has died again and again; it is stopped then."""
+        deaths = one.restarts - self.restarts.setdefault(one.identifier, one.restarts)
+        if deaths >= MAX_RESTARTS and one.is_up:
+            ask(["stop", one.identifier])
+            raise WalflowError(
+                f"{one.service} died {deaths} times while it was starting. {_advice(one)}"
+            )
 
     def missing(self, wanted: Sequence[str]) -> list[str]:
         return [name for name in wanted if name not in self.seen]
@@ -93,8 +113,16 @@ def down(settings: Settings, *, wipe: bool) -> int:
     found = containers(project(settings))
     words = ["down", "--remove-orphans", "--timeout", str(STOP_SECONDS)]
     everything = {PROFILES: ",".join(sorted(_profiles(settings)))}
-    _compose(settings, [*words, *(["--volumes"] if wipe else [])], everything)
-    return len(found)
+    give_up = time.monotonic() + DOWN_SECONDS
+    while True:
+        try:
+            _compose(settings, [*words, *(["--volumes"] if wipe else [])], everything)
+            return len(found)
+        except WalflowError as error:
+            is_going = any(text in error.sentence for text in GOING)
+            if not is_going or time.monotonic() > give_up:
+                raise
+        time.sleep(POLL_SECONDS)
 
 
 def started_services(settings: Settings) -> dict[str, ComposeService]:
@@ -183,12 +211,8 @@ def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> No
         for name in missing:
             state = word(watch.known[name], found.get(name))
             if state in ("failed", "halted", "stopped") or time.monotonic() > give_up:
-                raise WalflowError(
-                    f"{name} is {state}"
-                    + (f" after {limit} s" if state not in ("failed", "halted", "stopped") else "")
-                    + f". The end of its log:\n{_log_tail(found.get(name))}\n"
-                    "Mend the cause and run `walflow --mode compose up` again; what is up stays up."
-                )
+                after = "" if state in ("failed", "halted", "stopped") else f" after {limit} s"
+                raise WalflowError(f"{name} is {state}{after}. {_advice(found.get(name))}")
         time.sleep(POLL_SECONDS)
     while STREAM in wanted:
         try:
@@ -210,11 +234,17 @@ def _failure(settings: Settings, known: Mapping[str, ComposeService], log: Path)
         state = word(service, found) if service else ""
         if state in ("failed", "unhealthy", "restarting"):
             return WalflowError(
-                f"{found.service} is {state}, and others wait for it. The end of its log:\n"
-                f"{_log_tail(found)}\nMend the cause and run `walflow --mode compose up` again."
+                f"{found.service} is {state}, and others wait for it. {_advice(found)}"
             )
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
     return WalflowError(f"Docker Compose failed. {log} has it all; its end:\n{tail}")
+
+
+def _advice(found: Container | None) -> str:
+    return (
+        f"The end of its log:\n{_log_tail(found)}\n"
+        "Mend the cause and run `walflow --mode compose up` again; what is up stays up."
+    )
 
 
 def _log_tail(found: Container | None) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -91,13 +91,22 @@ class ConnectorHealth:
         )
 
 
-def connector_healths(settings: Settings) -> list[ConnectorHealth]:
+def connector_failures(settings: Settings) -> dict[str, list[float]]:
+    """Failures since the stack was started: name → times, seconds since the epoch."""
+    return restarts.read(Supervisor(settings).connector_deaths)
+
+
+def connector_healths(
+    settings: Settings, failures: Mapping[str, list[float]]
+) -> list[ConnectorHealth]:
     """The state of every connector.
+
+    Args:
+        failures: what has been noted of connectors that failed.
 
     Raises:
         WalflowError: Connect does not answer.
     """
-    failures = restarts.read(Supervisor(settings).connector_deaths)
     states = ConnectApi(f"http://{settings.address('connect')}").states()
     loss = _loss(settings, states)
     return [

@@ -1,0 +1,90 @@
+"""What only containers have: their starts in order, Control Center, and `down` at any moment."""
+
+import json
+import threading
+from uuid import uuid4
+
+import psycopg2
+import pytest
+import requests
+
+from tests.conftest import Stack
+from tests.e2e.tables import sides_are_equal
+from walflow.compose.lifecycle import started_services
+
+pytestmark = pytest.mark.only("compose", "it is about containers")
+
+WRITERS = 3
+WRITTEN = 200
+"""Users that each has committed, at the least, when the stack goes down."""
+
+
+def test_status_shows_that_each_service_was_started_after_what_it_waits_for(stack: Stack) -> None:
+    answer = stack.walflow("status", "-o", "json")
+    assert answer.returncode == 0, answer.stderr
+    states = {state["name"]: state for state in json.loads(answer.stdout)}
+    known = started_services(stack.settings)
+    assert set(states) == set(known)
+    for name, service in known.items():
+        assert states[name]["state"] == ("done" if service.runs_once else "ready")
+        assert states[name]["after_seconds"] >= 0
+        assert all(states[need]["order"] < states[name]["order"] for need in service.needs), name
+
+
+def test_control_center_answers_and_finds_what_it_is_told_of(stack: Stack) -> None:
+    """The stand-in of a rehearsal answers 503 where a server of its settings does not answer."""
+    if "control-center" not in started_services(stack.settings):
+        pytest.skip("the profile is without Control Center")
+    page = requests.get(f"http://{stack.settings.address('control_center')}/", timeout=30)
+    assert page.status_code == 200, page.text
+
+
+class _Writer(threading.Thread):
+    """Inserts users until PostgreSQL goes away; `committed` are those that it has acknowledged."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__()
+        self._connection = psycopg2.connect(dsn)
+        self._connection.autocommit = True
+        self.committed: list[str] = []
+        self.has_written = threading.Event()
+
+    def run(self) -> None:
+        cursor = self._connection.cursor()
+        insert = "INSERT INTO created_users (id, first_name, last_name) VALUES (%s, 'A', 'L')"
+        try:
+            while True:
+                user = str(uuid4())
+                cursor.execute(insert, (user,))
+                self.committed.append(user)
+                if len(self.committed) % 3 == 0:
+                    update = "UPDATE created_users SET phone = 'changed' WHERE id = %s"
+                    cursor.execute(update, (user,))
+                if len(self.committed) >= WRITTEN:
+                    self.has_written.set()
+        except psycopg2.OperationalError:
+            self._connection.close()
+
+
+def test_down_in_the_middle_of_writes_and_up_again_loses_nothing(stack: Stack) -> None:
+    writers = [_Writer(stack.settings.postgres_dsn()) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    assert all(writer.has_written.wait(60) for writer in writers)
+
+    down = stack.walflow("down")
+    for writer in writers:
+        writer.join(30)
+
+    assert down.returncode == 0, down.stderr
+    assert not any(writer.is_alive() for writer in writers)
+    up = stack.walflow("up")
+    assert up.returncode == 0, up.stderr
+    committed = {user for writer in writers for user in writer.committed}
+    with psycopg2.connect(stack.settings.postgres_dsn()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT id::text FROM created_users")
+        assert committed <= {user for (user,) in cursor.fetchall()}
+    verified = stack.walflow("verify", "created_users")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert sides_are_equal(stack.settings)
