@@ -1,7 +1,7 @@
 """The main job, step by step, each step believed only when it is seen in Cassandra."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from rich.console import Console
@@ -33,7 +33,6 @@ def run(settings: Settings, users: int, console: Console) -> None:
         user = table.a_user()
         _update(table, user, show)
         _delete(table, user, show)
-    _banner(settings, console)
 
 
 class _Steps:
@@ -104,16 +103,33 @@ def _delete(table: UsersTable, user: UUID, show: _Steps) -> None:
     show.seen(f"gone from Cassandra, {seconds * 1000:.0f} ms after the commit")
 
 
-def _banner(settings: Settings, console: Console) -> None:
-    """Where to look, what to try, how to stop."""
-    airflow, spark = settings.airflow, settings.ports.of("spark_ui")
+def commands(settings: Settings) -> tuple[str, ...]:
+    """What to type next, where walflow is installed: look around, then stop and clean."""
     postgres = settings.postgres
     psql = (
         f"psql postgresql://{postgres.superuser}:{postgres.superuser_password}"
         f"@{settings.address('postgres')}/{postgres.database}"
     )
     cqlsh = f".venv/bin/cqlsh 127.0.0.1 {settings.ports.of('cassandra')}"
-    lines = (
+    walflow = ".venv/bin/walflow" + (" --mode compose" if settings.mode == "compose" else "")
+    return (
+        f"  {psql}",
+        f'  {cqlsh} -e "SELECT * FROM {settings.cassandra.keyspace}.created_users LIMIT 3"',
+        f"  {walflow} status",
+        f"Stop:   {walflow} down          (data stays for the next `up`)",
+        f"Clean:  {walflow} down --wipe",
+    )
+
+
+def banner(settings: Settings, next_commands: Sequence[str]) -> tuple[str, ...]:
+    """Where to look, what to try, how to stop."""
+    airflow, spark = settings.airflow, settings.address("spark_ui")
+    control_center = (
+        (f"  Control Center   http://{settings.address('control_center')}  (but for `minimal`)",)
+        if settings.mode == "compose"
+        else ()
+    )
+    return (
         "",
         "The pipeline is running:",
         f"  Airflow          http://{settings.address('airflow')}"
@@ -121,20 +137,15 @@ def _banner(settings: Settings, console: Console) -> None:
         f"  Kafka Connect    http://{settings.address('connect')}/connectors?expand=status",
         f"  Schema Registry  {confluent_url(settings)}/subjects",
         f"  Spark            master http://{settings.address('spark_master_ui')}"
-        f"  worker http://{settings.address('spark_worker_ui')}  stream http://127.0.0.1:{spark}",
+        f"  worker http://{settings.address('spark_worker_ui')}  stream http://{spark}",
+        *control_center,
         f"  Kafka            {settings.address('kafka')}",
         f"  PostgreSQL       {settings.address('postgres')}",
         f"  Cassandra        {settings.address('cassandra')}",
         "",
         "Look around:",
-        f"  {psql}",
-        f'  {cqlsh} -e "SELECT * FROM {settings.cassandra.keyspace}.created_users LIMIT 3"',
-        "  .venv/bin/walflow status",
-        "Stop:   .venv/bin/walflow down          (data stays for the next `walflow up`)",
-        "Clean:  .venv/bin/walflow down --wipe",
+        *next_commands,
     )
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
 
 
 def _until(what: str, is_so: Callable[[], bool]) -> float:

@@ -1,6 +1,8 @@
 """What only containers have: their starts in order, Control Center, and `down` at any moment."""
 
 import json
+import os
+import subprocess
 import threading
 from uuid import uuid4
 
@@ -8,9 +10,12 @@ import psycopg2
 import pytest
 import requests
 
-from tests.conftest import Stack
+from tests.conftest import STACK, Stack
 from tests.e2e.tables import sides_are_equal
+from walflow.compose.environment import variables
 from walflow.compose.lifecycle import started_services
+from walflow.compose.program import compose
+from walflow.settings import HOME
 
 pytestmark = pytest.mark.only("compose", "it is about containers")
 
@@ -37,6 +42,26 @@ def test_control_center_answers_and_finds_what_it_is_told_of(stack: Stack) -> No
         pytest.skip("the profile is without Control Center")
     page = requests.get(f"http://{stack.settings.address('control_center')}/", timeout=30)
     assert page.status_code == 200, page.text
+
+
+def test_the_demo_runs_in_a_container_too_and_shows_addresses_of_this_machine(
+    stack: Stack,
+) -> None:
+    """`make compose-demo`, for whom Docker is enough."""
+    command, _ = compose()
+    demo = subprocess.run(
+        [*command, "run", "--rm", "-T", "demo"],
+        cwd=HOME,
+        env=os.environ | STACK | variables(stack.settings),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert demo.returncode == 0, demo.stderr
+    assert "connector users unchanged, RUNNING" in demo.stderr
+    assert "gone from Cassandra" in demo.stderr
+    for part in ("http://127.0.0.1:28080", "http://127.0.0.1:28081/subjects", "29021", "29092"):
+        assert part in demo.stderr
 
 
 class _Writer(threading.Thread):

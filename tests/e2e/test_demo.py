@@ -1,6 +1,6 @@
 """`walflow demo`, which brought the stack up."""
 
-from tests.conftest import DEMO_USERS, Stack
+from tests.conftest import COMPOSE, DEMO_USERS, Stack
 
 
 def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
@@ -18,7 +18,8 @@ def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
 
 
 def test_demo_ends_with_addresses_and_how_to_stop(stack: Stack) -> None:
-    for part in ("28080", "28083", "28081", "24040", "29042", "25432", "walflow down"):
+    mode = " --mode compose" if stack.settings.mode == COMPOSE else ""
+    for part in ("28080", "28083", "28081", "24040", "29042", "25432", f"walflow{mode} down"):
         assert part in stack.demo.stderr
 
 

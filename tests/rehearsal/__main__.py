@@ -37,8 +37,10 @@ BIN = Path(sys.executable).parent
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description=__doc__)
-    parser.add_argument("--images", action="store_true", help="build the stand-ins and end")
-    parser.add_argument("--steps", action="store_true", help="without the e2e suite")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--images", action="store_true", help="build the stand-ins and end")
+    part.add_argument("--steps", action="store_true", help="without the e2e suite")
+    part.add_argument("--suite", action="store_true", help="the e2e suite only")
     wanted, for_pytest = parser.parse_known_args()
     RUN.mkdir(exist_ok=True)
     (RUN / "images.yml").write_text(yaml.safe_dump(images.override()))
@@ -47,7 +49,8 @@ def main() -> int:
             images.build_all()
             if wanted.images:
                 return 0
-            return _steps() or (0 if wanted.steps else _suite(for_pytest or [SUITE]))
+            code = 0 if wanted.suite else _steps()
+            return code or (0 if wanted.steps else _suite(for_pytest or [SUITE]))
     except WalflowError as error:
         print(f"✘ NOT REHEARSED. {error.sentence}", file=sys.stderr)
         return error.exit_code

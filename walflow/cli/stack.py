@@ -157,3 +157,5 @@ def demo(
         with Starting(messages) as starting:
             lifecycle.up(settings, list(services(settings).values()), starting.events)
     demonstration.run(settings, users or settings.ingest.users_per_run, messages)
+    for line in demonstration.banner(settings, demonstration.commands(settings)):
+        messages.print(line, highlight=False, markup=False)

@@ -18,7 +18,7 @@ from walflow.cli.output import messages
 from walflow.compose import connector_failures
 from walflow.connect_api import ConnectApi
 from walflow.errors import ExitCode, WalflowError
-from walflow.settings import HOME, Settings, load
+from walflow.settings import HOME, LOOPBACK, Settings, load
 from walflow.stack import airflow, cassandra, kafka, postgres, spark
 from walflow.stack.connector_restarts import TIMEOUT, restart_failed
 from walflow.stack.http import get_json
@@ -89,6 +89,30 @@ def run_demo(settings: Settings) -> None:
     for name, condition in conditions.items():
         _until(settings, name, condition)
     demo.run(settings, settings.ingest.users_per_run, messages)
+    for line in demo.banner(_outside(settings), _commands(settings)):
+        messages.print(line, highlight=False, markup=False)
+
+
+def _outside(settings: Settings) -> Settings:
+    """Addresses as they are on the machine; docker-compose.yml says which ports are published."""
+    published = dict(pair.split("=") for pair in os.environ["PUBLISHED_PORTS"].split())
+    ports = settings.ports.model_copy(update={name: int(p) for name, p in published.items()})
+    hosts = settings.hosts.model_copy(
+        update=dict.fromkeys(type(settings.hosts).model_fields, LOOPBACK)
+    )
+    return settings.model_copy(update={"ports": ports, "hosts": hosts})
+
+
+def _commands(settings: Settings) -> tuple[str, ...]:
+    """What to type next with nothing but Docker."""
+    postgres, keyspace = settings.postgres, settings.cassandra.keyspace
+    return (
+        f"  docker compose exec postgres psql -U {postgres.superuser} {postgres.database}",
+        f'  docker compose exec cassandra cqlsh -e "SELECT * FROM {keyspace}.created_users LIMIT 3"',
+        "  docker compose ps",
+        "Stop:   docker compose down            (data stays for the next `up`)",
+        "Clean:  docker compose down --volumes",
+    )
 
 
 COMMANDS: dict[str, Callable[[Settings], None]] = {
