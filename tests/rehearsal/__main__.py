@@ -46,6 +46,8 @@ def main() -> int:
     (RUN / "images.yml").write_text(yaml.safe_dump(images.override()))
     try:
         with running(RUN / "docker"):
+            # Docker has started again what a rehearsal that was cut off had up.
+            _walflow("down --wipe")
             images.build_all()
             if wanted.images:
                 return 0
@@ -64,13 +66,17 @@ def _steps() -> int:
     code = 1
     try:
         for step in STEPS:
-            code = _run([str(BIN / "walflow"), "--mode", "compose", *step.split()], STACK)
+            code = _walflow(step)
             if code != 0:
                 break
     finally:
         if code != 0:
-            _run([str(BIN / "walflow"), "--mode", "compose", "down", "--wipe"], STACK)
+            _walflow("down --wipe")
     return code
+
+
+def _walflow(words: str) -> int:
+    return _run([str(BIN / "walflow"), "--mode", "compose", *words.split()], STACK)
 
 
 def _suite(arguments: Sequence[str]) -> int:

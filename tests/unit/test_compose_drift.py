@@ -223,7 +223,7 @@ def test_each_service_has_a_limit_a_restart_policy_and_a_health_check(name: str)
     service = SERVICES[name]
     assert file.megabytes(service["mem_limit"]) > 0
     assert service["restart"] in ("no", "unless-stopped", "on-failure:10")
-    if service["restart"] != "no" and name != "connector-restarts":
+    if service["restart"] != "no":
         assert service["healthcheck"]["test"]
 
 

@@ -1,14 +1,20 @@
-"""`python -m walflow.compose.health NAME`: health checks of containers that have no curl.
+"""`python -m walflow.compose.health NAME`: health checks of containers of walflow's own image.
 
 Nothing but Python's own library is imported: it runs every few seconds.
 """
 
 import json
 import sys
+import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 SECONDS = 4
+LAST_ROUND = Path("/tmp/connector-restarts.round")
+"""Touched by connector-restarts after each of its rounds."""
+ROUND_SECONDS = 60
+"""A round takes seconds, also where Connect does not answer."""
 
 
 def users_api() -> bool:
@@ -32,7 +38,13 @@ def stream() -> bool:
     return any(e["id"] != "driver" and e["isActive"] for e in executors)
 
 
+def connector_restarts() -> bool:
+    """Whether it still makes its rounds."""
+    return time.time() - LAST_ROUND.stat().st_mtime < ROUND_SECONDS
+
+
 CHECKS = {
+    "connector-restarts": connector_restarts,
     "users-api": users_api,
     "spark-master": spark_master,
     "spark-worker": spark_worker,

@@ -16,6 +16,7 @@ from pathlib import Path
 from walflow import demo
 from walflow.cli.output import messages
 from walflow.compose import connector_failures
+from walflow.compose.health import LAST_ROUND
 from walflow.connect_api import ConnectApi
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, LOOPBACK, Settings, load
@@ -76,6 +77,7 @@ def restart_connectors(settings: Settings) -> None:
                 print(f"restarted what had failed of connector {name}", flush=True)
         except WalflowError:
             pass  # Connect is down or busy; the next round asks again
+        LAST_ROUND.touch()
         time.sleep(TICK_SECONDS)
 
 
