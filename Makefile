@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WALFLOW := .venv/bin/walflow
 
-.PHONY: demo test install install-dev lint types unit soak compose-demo compose-rehearsal bench-latency bench-verify lock help
+.PHONY: demo test install install-dev lint types unit soak compose-demo compose-rehearsal bench bench-quick bench-latency bench-verify bench-worker lock help
 
 help:
 	@echo "make demo           install what is missing and run the pipeline, step by step"
@@ -11,6 +11,9 @@ help:
 	@echo "make compose-rehearsal  the same on stand-ins, where no image can be pulled"
 	@echo "make unit           the fast tests only"
 	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
+	@echo "make bench          the pipeline beside its peers and limits, for hours; writes docs/benchmarks.md"
+	@echo "make bench-quick    the same in five minutes, too short to be believed to the last digit"
+	@echo "make bench-worker   CPU of the stream's Python per event, without servers"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
 	@echo "make bench-verify   how long verify takes for a million rows, on a running stack"
 	@echo "make lock           resolve requirements/*.in and pom.xml anew (needs uv)"
@@ -47,6 +50,15 @@ unit: install-dev
 
 soak: install-dev
 	@.venv/bin/pytest tests/soak/differential.py tests/soak/crashes.py --timeout 0
+
+bench: install-dev
+	@.venv/bin/python -m bench --page
+
+bench-quick: install-dev
+	@.venv/bin/python -m bench --quick
+
+bench-worker: install-dev
+	@.venv/bin/python -m bench.worker_path
 
 bench-latency: install
 	@.venv/bin/python -m bench.latency

@@ -1,0 +1,97 @@
+"""Items 3 and 4, and the peers that read the same topic: how fast what waits is applied."""
+
+from collections.abc import Callable
+
+from bench.figure import HIGHER, Figure, Measured, Series
+from bench.measure import Backlog, Drained, drain, fill, rate_over_time
+from bench.stack import Stack
+
+
+def load_into_kafka(stack: Stack, events: int) -> Backlog:
+    """A backlog in Kafka: committed, captured, and applied by nobody yet. The stream must not run."""
+    backlog = fill(stack, events)
+    stack.await_captured()
+    return backlog
+
+
+def measure(
+    stack: Stack,
+    backlog: Backlog,
+    name: str,
+    what: str,
+    start: Callable[[], object],
+    stop: Callable[[], object],
+    goal: float | None = None,
+    stretch: float | None = None,
+) -> Measured:
+    """One drain of a backlog from Kafka by one consumer, into an emptied table.
+
+    Raises:
+        CannotMeasure: it did not get to the end.
+    """
+    stack.empty_target()
+    try:
+        drained = drain(stack, backlog, start)
+    finally:
+        stop()
+    return of(drained, name, what, goal, stretch)
+
+
+def snapshot(stack: Stack, rows: int) -> Measured:
+    """Rows that were there before the connector, by Debezium's initial snapshot."""
+    backlog = fill(stack, rows, rows=1000)
+    drained = drain(stack, backlog, stack.connect)
+    measured = of(
+        drained,
+        "snapshot",
+        f"snapshot of {rows} rows, first row → last row visible in Cassandra",
+        goal=12_000.0,
+        stretch=20_000.0,
+    )
+    measured.figures.append(
+        Figure(
+            "snapshot.whole",
+            f"the same, from the connector's creation: {drained.first_after:.1f} s to the first row",
+            "rows/s",
+            (round(rows / drained.seconds, 1),),
+            HIGHER,
+        )
+    )
+    return measured
+
+
+def of(
+    drained: Drained,
+    name: str,
+    what: str,
+    goal: float | None = None,
+    stretch: float | None = None,
+) -> Measured:
+    """The figure of a drain, its curve and its cost."""
+    rate = round(drained.events_per_second, 1)
+    cost = {
+        role: round(seconds * 1e6 / drained.events, 1)
+        for role, seconds in sorted(drained.cost.cpu_seconds.items(), key=lambda item: -item[1])
+    }
+    curve = rate_over_time([seen.at for seen in drained.seen], drained.events_apart)
+    return Measured(
+        [Figure(name, what, "events/s", (rate,), HIGHER, goal, stretch)],
+        [
+            Series(
+                "drain-over-time",
+                "A backlog applied, second by second",
+                "s",
+                "events/s",
+                {name: curve},
+            )
+        ],
+        {
+            name: {
+                "events": drained.events,
+                "seconds_to_first_row": round(drained.first_after, 2),
+                "seconds": round(drained.seconds, 2),
+                "cpu_seconds_per_million_events": cost,
+                "peak_megabytes": dict(drained.cost.peak_megabytes),
+            }
+        },
+    )

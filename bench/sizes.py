@@ -1,0 +1,60 @@
+"""How large a run of the suite is: all of it in five minutes, or long enough to believe its figures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    name: str
+    runs: int
+    rates: tuple[int, ...]
+    """Single-row transactions a second."""
+    latency_seconds: int
+    sustained_seconds: int
+    backlog_events: int
+    peer_events: int
+    """Backlog of the peers that take long; rates compare, whatever the size."""
+    snapshot_rows: int
+    requests: int
+    """Of the users API, which has no more than 10,000 pages of one seed."""
+    growth_events: int
+    partitions: tuple[int, ...]
+    tables: tuple[int, ...]
+    widths: tuple[int, ...]
+    backlogs: tuple[int, ...]
+
+
+QUICK = Sizes(
+    name="quick",
+    runs=1,
+    rates=(100, 1000),
+    latency_seconds=8,
+    sustained_seconds=8,
+    backlog_events=30_000,
+    peer_events=30_000,
+    snapshot_rows=30_000,
+    requests=3_000,
+    growth_events=5_000,
+    partitions=(),
+    tables=(),
+    widths=(10, 50),
+    backlogs=(5_000, 20_000),
+)
+"""The growths that need a stack of another shape each are left to the full run."""
+
+FULL = Sizes(
+    name="full",
+    runs=3,
+    rates=(100, 1000, 3000),
+    latency_seconds=180,
+    sustained_seconds=120,
+    backlog_events=1_000_000,
+    peer_events=200_000,
+    snapshot_rows=1_000_000,
+    requests=10_000,
+    growth_events=100_000,
+    partitions=(1, 2, 4, 8),
+    tables=(1, 10, 100),
+    widths=(10, 25, 50, 100, 200),
+    backlogs=(10_000, 50_000, 200_000, 500_000),
+)

@@ -1,0 +1,224 @@
+"""Watches rows of Cassandra in a process of its own: when was each first found by a read?
+
+Every watched row counts. What is told of one is the moment at which the answer that held it had
+come, and the moment at which the last read without it was begun: the row became visible between the
+two, and the later one counts.
+"""
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+from uuid import UUID
+
+from bench.cql_reader import KeyReader
+from bench.failure import CannotMeasure
+
+MOST_KEYS_A_READ = 64
+LEAST_PAUSE_SECONDS = 0.002
+IDLE_SHARE = 3.0
+"""The watcher rests at least so many times as long as its last read took: at most a quarter of the
+time goes to reading."""
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table in Cassandra."""
+
+    host: str
+    port: int
+    keyspace: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """When a row was first found; seconds of the monotonic clock, which all processes share."""
+
+    at: float
+    not_before: float
+    """Begin of the last read that did not find it, or when it was first looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a watcher process is told. Rows are looked for in their order, once they may be there."""
+
+    place: Place
+    keys: tuple[bytes, ...]
+    due: tuple[float, ...] | None
+    """When to begin to look for each (monotonic seconds); None: once `released` counts it."""
+    patience: float
+    """Give up when nothing has been found for so many seconds."""
+    pause: float
+
+
+class Watcher:
+    """A running watcher process; `result` waits for its end.
+
+    Args:
+        keys: of the rows, in the order in which they come.
+        due: as in `Assignment`.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        keys: Sequence[UUID],
+        due: Sequence[float] | None,
+        patience: float,
+        pause: float = LEAST_PAUSE_SECONDS,
+    ) -> None:
+        self._count = len(keys)
+        self.released: Any = _SPAWN.Value("q", 0)
+        """How many rows, from the first on, have been committed: set by a sender without schedule."""
+        self.visible: Any = _SPAWN.Value("q", 0)
+        """How many rows have been found."""
+        self._wanted: Any = _SPAWN.Value("q", len(keys))
+        self._receiver, sender = _SPAWN.Pipe(duplex=False)
+        self._assignment = Assignment(
+            place,
+            tuple(k.bytes for k in keys),
+            None if due is None else tuple(due),
+            patience,
+            pause,
+        )
+        self._process = _SPAWN.Process(
+            target=_watch,
+            args=(self._assignment, self.released, self.visible, self._wanted, sender),
+            name="bench-watcher",
+            daemon=True,
+        )
+        self._process.start()
+        sender.close()
+        self._await("ready")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def end_at(self, count: int) -> None:
+        """Look for the first so many rows only: no more were written."""
+        self._count = count
+        self.released.value = count
+        self._wanted.value = count
+
+    def result(self) -> list[Seen]:
+        """For each row, in order, when it was found.
+
+        Raises:
+            CannotMeasure: some did not come within the patience; none is left out.
+        """
+        seen: list[Seen | None] = self._await("seen")
+        self._process.join()
+        found = [each for each in seen if each is not None]
+        if len(found) < self._count:
+            first = next(i for i, each in enumerate(seen) if each is None)
+            raise CannotMeasure(
+                f"{self._count - len(found)} of {self._count} watched rows of"
+                f" {self._assignment.place.table} did not become visible in Cassandra: none was found"
+                f" for {self._assignment.patience:g} s; the first of them is watched row {first}."
+            )
+        return found
+
+    def stop(self) -> None:
+        """End the process, for one that nobody waits for any more."""
+        if self._process.is_alive():
+            self._process.terminate()
+        self._process.join()
+
+    def _await(self, kind: str) -> Any:
+        try:
+            told, content = self._receiver.recv()
+        except EOFError:
+            raise CannotMeasure(
+                "The watcher of Cassandra's rows died; see its traceback."
+            ) from None
+        if told == "failed":
+            raise CannotMeasure(f"The watcher of Cassandra's rows failed: {content}")
+        assert told == kind, f"{told} instead of {kind}"
+        return content
+
+
+def _watch(
+    assignment: Assignment, released: Any, visible: Any, wanted: Any, report: Connection
+) -> None:
+    try:
+        with KeyReader(
+            assignment.place.host,
+            assignment.place.port,
+            assignment.place.keyspace,
+            assignment.place.table,
+        ) as reader:
+            report.send(("ready", None))
+            report.send(("seen", _Watch(assignment, reader, released, visible, wanted).run()))
+    except Exception as error:  # told to the process that waits
+        report.send(("failed", repr(error)))
+
+
+class _Watch:
+    def __init__(
+        self, assignment: Assignment, reader: KeyReader, released: Any, visible: Any, wanted: Any
+    ) -> None:
+        self._keys = assignment.keys
+        self._due = assignment.due
+        self._patience = assignment.patience
+        self._pause = assignment.pause
+        self._reader = reader
+        self._released = released
+        self._visible = visible
+        self._wanted = wanted
+        self._found = 0
+        self._seen: list[Seen | None] = [None] * len(assignment.keys)
+        self._looked_for: list[float] = [0.0] * len(assignment.keys)
+        self._next = 0
+        self._outstanding: deque[int] = deque()
+
+    def run(self) -> list[Seen | None]:
+        alive_at = time.monotonic()
+        while self._found < self._wanted.value:
+            began = time.monotonic()
+            self._take_up(began)
+            found = self._look() if self._outstanding else 0
+            ended = time.monotonic()
+            if found or not (self._outstanding or self._is_ending):
+                alive_at = ended
+            if ended - alive_at > self._patience:
+                break
+            time.sleep(max(self._pause, IDLE_SHARE * (ended - began)))
+        return self._seen[: self._wanted.value]
+
+    @property
+    def _is_ending(self) -> bool:
+        return bool(self._next >= self._wanted.value)
+
+    def _take_up(self, now: float) -> None:
+        """Begin to look for the rows that may be there."""
+        end = len(self._keys)
+        if self._due is None:
+            end = min(end, self._released.value)
+        while self._next < end and (self._due is None or self._due[self._next] <= now):
+            self._looked_for[self._next] = now if self._due is None else self._due[self._next]
+            self._outstanding.append(self._next)
+            self._next += 1
+
+    def _look(self) -> int:
+        """One read, of the rows that have waited for one the longest; returns how many it found."""
+        count = min(MOST_KEYS_A_READ, len(self._outstanding))
+        numbers = [self._outstanding.popleft() for _ in range(count)]
+        began = time.monotonic()
+        existing = self._reader.existing([self._keys[n] for n in numbers])
+        at = time.monotonic()
+        for number in numbers:
+            if self._keys[number] in existing:
+                self._seen[number] = Seen(at, self._looked_for[number])
+            else:
+                self._looked_for[number] = began
+                self._outstanding.append(number)
+        self._found += len(existing)
+        self._visible.value = self._found
+        return len(existing)
