@@ -1,6 +1,7 @@
 """`python -m bench [--quick] [GROUP...]`: measure, print a table of ratios, store, write the page."""
 
 import argparse
+import signal
 import sys
 import time
 
@@ -36,6 +37,8 @@ def main() -> int:
     sizes = QUICK if asked.quick else FULL
     about = machine()
     began, clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), time.monotonic()
+    # A stack that was begun is taken down also where `timeout` ends this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     suite = Suite(sizes, asked.runs or sizes.runs, messages)
     try:
         for name in asked.groups or GROUPS:

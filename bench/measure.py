@@ -26,6 +26,8 @@ from bench.watcher import Seen, Watcher
 PATIENCE_SECONDS = 120.0
 SENDERS = 8
 DRAIN_PAUSE_SECONDS = 0.05
+WARM_UP_ROWS = 10
+WARM_UP_BEHIND = 4_000
 MOST_WATCHERS = 4
 MOST_WATCHED = 200
 """Of a load without schedule, so that looking for the rows stays cheap."""
@@ -275,6 +277,16 @@ def settle(stack: Stack) -> None:
         CannotMeasure: it did not become visible.
     """
     await_visible(stack, fill(stack, 1, rows=1))
+
+
+def warm_up(stack: Stack, seconds: float) -> None:
+    """Load that nobody measures, until all of it is visible.
+
+    Raises:
+        CannotMeasure: rows did not become visible.
+    """
+    settle(stack)
+    saturated(stack, seconds, WARM_UP_ROWS, WARM_UP_BEHIND)
 
 
 def drain(

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import plots, ratios
 from bench.results import Result, newest, read
+from bench.sizes import FULL, QUICK
 from walflow.settings import HOME
 
 PAGE = HOME / "docs" / "benchmarks.md"
@@ -15,6 +16,8 @@ PLOTS = HOME / "docs" / "benchmarks"
 METHOD = """\
 - **One machine.** Every component and the load itself share it, so a figure is of the whole, not of a
   part that has the machine for itself. Both ends of a latency read one clock.
+- **Warm**: each stack takes load for {warm} seconds before anything is measured, since Java compiles its
+  busiest code in its first minutes, which takes a core. Starting up is measured by itself.
 - **Latency** is counted from the moment at which a commit was due by an open-loop schedule, whether the
   sender was late or not, to the arrival of the answer of the first read in Cassandra that holds the row.
   Every watched row counts, those at the boundaries of Spark's batches too; up to 200 rows a second are
@@ -56,7 +59,7 @@ def page(result: Result, drawn: Mapping[str, str]) -> str:
         "## The machine",
         _machine(result),
         "## How it is measured",
-        METHOD.strip(),
+        METHOD.strip().format(warm=(QUICK if result.sizes == QUICK.name else FULL).warm_up_seconds),
         "## Figures",
         _figures(result),
         "## Peers and limits",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Sizes:
     name: str
     runs: int
+    warm_up_seconds: int
+    """Load before anything is measured: Java compiles meanwhile, which takes a core for minutes."""
     rates: tuple[int, ...]
     """Single-row transactions a second."""
     latency_seconds: int
@@ -27,6 +29,7 @@ class Sizes:
 QUICK = Sizes(
     name="quick",
     runs=1,
+    warm_up_seconds=15,
     rates=(100, 1000),
     latency_seconds=8,
     sustained_seconds=8,
@@ -45,6 +48,7 @@ QUICK = Sizes(
 FULL = Sizes(
     name="full",
     runs=3,
+    warm_up_seconds=180,
     rates=(100, 1000, 3000),
     latency_seconds=180,
     sustained_seconds=120,

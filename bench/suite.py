@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.bytes_moved import cassandra_bytes
 from bench.figure import Failure, Figure, Measured, merged
 from bench.items import backlog, growth, ingestion, latency, sustained
-from bench.measure import Backlog, fill, settle
+from bench.measure import Backlog, fill, settle, warm_up
 from bench.peers import cassandra_alone, plain_consumer, slot, to_kafka
 from bench.peers.tutorial import peer as tutorial
 from bench.ratios import PEER_RATE
@@ -85,6 +85,7 @@ class Suite:
             self.measured.facts["start-up seconds"] = running.start_seconds
             once = partial(self.item, runs=1)  # a table is there for the first time once
             once("snapshot", lambda: backlog.snapshot(running, sizes.snapshot_rows))
+            warm_up(running, sizes.warm_up_seconds)
             for rate in sizes.rates:
                 self.item(
                     f"latency.{rate}",
@@ -100,7 +101,7 @@ class Suite:
         seconds = self._sizes.sustained_seconds
         with stack(Shape(tables=sustained.TABLES)) as running:
             running.connect()
-            settle(running)
+            warm_up(running, self._sizes.warm_up_seconds)
             self.item("sustained.wide", lambda: sustained.wide_rows(running, seconds))
             self.item("sustained.large", lambda: sustained.large_rows(running, seconds))
 
@@ -142,7 +143,7 @@ class Suite:
             self._latency_of_tutorial(running)
         with stack(Shape(trigger="micro-batch")) as running:
             running.connect()
-            settle(running)
+            warm_up(running, self._sizes.warm_up_seconds)
             self.item(
                 f"latency of {MICRO}",
                 partial(latency.measure, running, PEER_RATE, seconds, MICRO),

@@ -10,15 +10,16 @@ from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable, Session
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import array, col, explode, lit, when
+from pyspark.sql.functions import array, col, explode, lit
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
+from change_stream.packing import PACKED
 from change_stream.restart_requests import RestartRequests
-from change_stream.task import INPUT_COLUMNS, apply_changes
+from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings, load
@@ -27,6 +28,8 @@ from walflow.stack.service import HALTED
 
 MICRO_BATCH_RECORDS = 2000
 """Records in one Arrow batch where a batch is full of records anyway."""
+PUSHED_BYTES = 32
+"""An Arrow batch is full from so many bytes on: more than an empty row has (9), less than any record."""
 PAUSE_SECONDS = 1.0
 POLL_SECONDS = 1
 ASK_SECONDS = 0.2
@@ -50,9 +53,10 @@ def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> Stre
     if settings.stream.trigger == "micro-batch":
         reader = reader.option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", MICRO_BATCH_RECORDS)
-        source = reader.load().selectExpr(*INPUT_COLUMNS)
+        source = reader.load().selectExpr(PACKED)
     else:
-        source = _pushed(reader.load().selectExpr(*INPUT_COLUMNS))
+        spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", PUSHED_BYTES)
+        source = _pushed(reader.load().selectExpr(PACKED))
     applied = source.mapInArrow(apply_changes(config), "applied long")
     writer = (
         applied.writeStream.format("noop")
@@ -68,10 +72,10 @@ def _pushed(records: DataFrame) -> DataFrame:
 
     Spark 4.2 asks for the row after a full Arrow batch before it sends the batch
     (BatchedPythonArrowInput.writeSizedBatch), so without company a record would wait for the next
-    one, or for the end of the real-time batch. The empty row waits in its place.
+    one, or for the end of the real-time batch. The empty row waits in its place, and goes out in one
+    batch with the next record: by itself it does not fill one.
     """
-    doubled = records.withColumn("real", explode(array(lit(True), lit(False))))
-    return doubled.select(*(when(col("real"), col(name)).alias(name) for name in records.columns))
+    return records.select(explode(array(col("record"), lit(None).cast("binary"))).alias("record"))
 
 
 def _triggered(writer: DataStreamWriter, settings: Settings) -> DataStreamWriter:

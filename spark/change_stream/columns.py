@@ -36,8 +36,10 @@ class Column:
 
 _BYTES = UNAVAILABLE.encode()
 # The forms of Debezium 3.7's UnchangedToastedPlaceholder, by the type that Avro gives them.
+UNAVAILABLE_TEXTS = (UNAVAILABLE, f'{{"{UNAVAILABLE}":"{UNAVAILABLE}"}}')
+"""The second is that of an hstore as JSON."""
 _PLACEHOLDERS: Mapping[type, tuple[Any, ...]] = {
-    str: (UNAVAILABLE, f'{{"{UNAVAILABLE}":"{UNAVAILABLE}"}}'),  # the second: hstore as JSON
+    str: UNAVAILABLE_TEXTS,
     bytes: (_BYTES,),
     list: (
         [UNAVAILABLE],
@@ -112,13 +114,13 @@ def _mapping(avro: Any, name: str, micros: bool) -> tuple[str, Convert]:
     if found := _SEMANTIC.get(semantic) or instants.instant(semantic, micros):
         return found
     if described.get("logicalType") == "decimal":
-        return "decimal", _same
+        return "decimal", same
     kind = described["type"]
     parameters = described.get("connect.parameters", {})
     if kind == "string" and parameters.get(_SOURCE_TYPE) in ("NUMERIC", "MONEY"):
         return "decimal", _decimal_of(parameters)
     if kind == "int" and described.get("connect.type") in ("int16", "int8"):
-        return "smallint", _same
+        return "smallint", same
     if kind == "array":
         if parameters.get(_SOURCE_TYPE) == "_NUMERIC" and _not_null(described["items"]) == "string":
             return _list("decimal", _decimal_of(parameters))
@@ -129,7 +131,7 @@ def _mapping(avro: Any, name: str, micros: bool) -> tuple[str, Convert]:
             k: _member(convert, v) for k, v in m.items()
         }
     if kind in _PRIMITIVE:
-        return _PRIMITIVE[kind], _same
+        return _PRIMITIVE[kind], same
     raise Unmappable(f"column {name}: no CQL type for {semantic}")
 
 
@@ -158,7 +160,8 @@ def _member(convert: Convert, value: Any) -> Any:
     return convert(value)
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """The conversion of what CQL takes as Avro gives it."""
     return value
 
 
@@ -209,19 +212,19 @@ _PRIMITIVE = {
 # Debezium documentation, PostgreSQL connector, "Data type mappings"; timestamps are in instants.
 _SEMANTIC: Mapping[str, tuple[str, Convert]] = {
     "io.debezium.data.Uuid": ("uuid", UUID),
-    "io.debezium.data.Json": ("text", _same),
-    "io.debezium.data.Xml": ("text", _same),
-    "io.debezium.data.Enum": ("text", _same),
-    "io.debezium.data.Ltree": ("text", _same),
-    "io.debezium.data.Tsvector": ("text", _same),
-    "io.debezium.data.Bits": ("blob", _same),
+    "io.debezium.data.Json": ("text", same),
+    "io.debezium.data.Xml": ("text", same),
+    "io.debezium.data.Enum": ("text", same),
+    "io.debezium.data.Ltree": ("text", same),
+    "io.debezium.data.Tsvector": ("text", same),
+    "io.debezium.data.Bits": ("blob", same),
     "io.debezium.data.VariableScaleDecimal": ("decimal", _variable_scale),
     "io.debezium.time.Date": ("date", instants.date),
     "io.debezium.time.Time": ("time", lambda ms: instants.time(ms * 1_000_000)),
     "io.debezium.time.MicroTime": ("time", lambda us: instants.time(us * 1000)),
     "io.debezium.time.NanoTime": ("time", instants.time),
-    "io.debezium.time.ZonedTime": ("text", _same),
-    "io.debezium.time.Interval": ("text", _same),
-    "io.debezium.time.MicroDuration": ("bigint", _same),
+    "io.debezium.time.ZonedTime": ("text", same),
+    "io.debezium.time.Interval": ("text", same),
+    "io.debezium.time.MicroDuration": ("bigint", same),
     **{name: ("text", convert) for name, convert in geometry.SEMANTIC.items()},
 }

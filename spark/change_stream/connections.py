@@ -20,6 +20,7 @@ from change_stream.generations import Generations
 from change_stream.interpreter import Interpreter
 from change_stream.restart_requests import RestartRequests
 from change_stream.schemas import SchemaRegistry
+from change_stream.shortcuts import Shortcuts
 from change_stream.statements import Statements
 from change_stream.targets import Targets
 from change_stream.truncation import Truncations
@@ -34,6 +35,7 @@ class Connections:
     generations: Generations
     interpreter: Interpreter
     statements: Statements
+    shortcuts: Shortcuts
     truncations: Truncations
 
 
@@ -45,8 +47,10 @@ def connections(config: StreamConfig) -> Connections:
     registry = SchemaRegistry(
         config.registry_url, config.retry_seconds, config.schema_confirm_seconds
     )
-    interpreter = Interpreter(registry, Targets(session, config.rules), generations)
+    targets = Targets(session, config.rules)
+    interpreter = Interpreter(registry, targets, generations)
     statements = Statements(session)
+    shortcuts = Shortcuts(registry, targets, statements, generations)
     truncations = Truncations(
         session,
         config.bootstrap_servers,
@@ -56,7 +60,9 @@ def connections(config: StreamConfig) -> Connections:
         statements.bind,
         RestartRequests(session),
     )
-    return Connections(session, registry, generations, interpreter, statements, truncations)
+    return Connections(
+        session, registry, generations, interpreter, statements, shortcuts, truncations
+    )
 
 
 def cassandra_session(config: StreamConfig) -> Session:

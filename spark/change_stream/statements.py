@@ -41,6 +41,10 @@ class Statements:
                 # The write time comes first in a DELETE.
                 return self._bound(prepared.delete, [stamp, *key])
 
+    def insert(self, target: Target) -> PreparedStatement:
+        """The INSERT of a target: its cells, then the write time."""
+        return (self._prepared.get(target) or self._prepare(target)).insert
+
     def _bound(self, statement: PreparedStatement, values: list[object]) -> BoundStatement:
         try:
             return statement.bind(values)

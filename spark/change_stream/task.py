@@ -12,22 +12,12 @@ from change_stream.columns import Unmappable
 from change_stream.config import StreamConfig
 from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
+from change_stream.packing import unpacked
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
 from change_stream.task_failures import TaskFailures
 from change_stream.truncation import GenerationOpened
 from change_stream.writer import GroupCommitWriter
-
-INPUT_COLUMNS = (
-    "topic",
-    "partition",
-    "offset",
-    "unix_millis(timestamp) AS timestamp_ms",
-    "key",
-    "value",
-    "headers",
-)
-"""Spark SQL over its Kafka source, in the order of `Record`'s fields."""
 
 QUERY_RUN = "spark.jobGroup.id"
 """Spark's local property that holds the id of a streaming query's present run."""
@@ -86,6 +76,10 @@ class _Task:
 
     def _apply(self, record: Record) -> None:
         connected = self._connected
+        short = connected.shortcuts.statement(record)
+        if short is not None:
+            self._writer.write(record, short)
+            return
         try:
             found = connected.interpreter.change(record)
             if found is None:
@@ -136,10 +130,7 @@ def _incomplete(change: Change, unknown: tuple[str, ...]) -> str:
 
 
 def records(batch: pa.RecordBatch) -> Iterator[Record]:
-    """The records of an Arrow batch whose columns are `INPUT_COLUMNS`."""
-    columns = [column.to_pylist() for column in batch.columns]
-    for topic, partition, offset, timestamp_ms, key, value, headers in zip(*columns, strict=True):
-        if topic is None:
-            continue  # the empty row behind a record in real-time mode
-        pairs = tuple((h["key"], h["value"]) for h in headers or ())
-        yield Record(topic, partition, offset, timestamp_ms, key, value, pairs)
+    """The records of an Arrow batch whose one column is `PACKED`."""
+    for packed in batch.column(0).to_pylist():
+        if packed is not None:  # the empty row behind each record in real-time mode
+            yield unpacked(packed)

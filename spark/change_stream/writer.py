@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException, protocol
 from cassandra.cluster import NoHostAvailable, Session
@@ -39,8 +39,7 @@ class WriteFailed(Exception):
     """Cassandra took a write neither at once nor within the retry time: the task must fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     record: Record
     statement: BoundStatement
     size: int
