@@ -12,7 +12,7 @@ help:
 	@echo "make unit           the fast tests only"
 	@echo "make soak           random workloads and kills for an hour; no row may differ (docs/soak.md)"
 	@echo "make bench          the pipeline beside its peers and limits, for hours; writes docs/benchmarks.md"
-	@echo "make bench-quick    the same in five minutes, too short to be believed to the last digit"
+	@echo "make bench-quick    most of it in five minutes, too short to be believed to the last digit"
 	@echo "make bench-worker   CPU of the stream's Python per event, without servers"
 	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
 	@echo "make bench-verify   how long verify takes for a million rows, on a running stack"

@@ -257,7 +257,15 @@ def fill(
     return backlog
 
 
-def await_visible(stack: Stack, backlog: Backlog) -> None:
+Check = Callable[[], None]
+"""Called every second while rows are waited for; raises where they cannot come any more."""
+
+
+def _nothing() -> None:
+    return None
+
+
+def await_visible(stack: Stack, backlog: Backlog, check: Check = _nothing) -> None:
     """Wait until a backlog that is being applied is visible in Cassandra.
 
     Raises:
@@ -265,18 +273,18 @@ def await_visible(stack: Stack, backlog: Backlog) -> None:
     """
     watcher = backlog.watch(stack)
     try:
-        watcher.result()
+        watcher.result(check)
     finally:
         watcher.stop()
 
 
-def settle(stack: Stack) -> None:
+def settle(stack: Stack, check: Check = _nothing) -> None:
     """Wait until a row that is committed now is visible: everything stands and has caught up.
 
     Raises:
         CannotMeasure: it did not become visible.
     """
-    await_visible(stack, fill(stack, 1, rows=1))
+    await_visible(stack, fill(stack, 1, rows=1), check)
 
 
 def warm_up(stack: Stack, seconds: float) -> None:
@@ -294,6 +302,7 @@ def drain(
     backlog: Backlog,
     start: Callable[[], object],
     others: Sequence[Backlog] = (),
+    check: Check = _nothing,
 ) -> Drained:
     """Start a consumer and watch it apply a backlog.
 
@@ -310,7 +319,7 @@ def drain(
         with CostMeter(stack.supervisor) as meter:
             started = time.monotonic()
             start()
-            seen = [found for watcher in watchers for found in watcher.result()]
+            seen = [found for watcher in watchers for found in watcher.result(check)]
     finally:
         for watcher in watchers:
             watcher.stop()

@@ -15,7 +15,7 @@ class Sizes:
     sustained_seconds: int
     backlog_events: int
     peer_events: int
-    """Backlog of the peers that take long; rates compare, whatever the size."""
+    """Rows that are written to Cassandra by itself."""
     snapshot_rows: int
     requests: int
     """Of the users API, which has no more than 10,000 pages of one seed."""
@@ -29,21 +29,20 @@ class Sizes:
 QUICK = Sizes(
     name="quick",
     runs=1,
-    warm_up_seconds=15,
+    warm_up_seconds=10,
     rates=(100, 1000),
-    latency_seconds=8,
-    sustained_seconds=8,
-    backlog_events=30_000,
-    peer_events=30_000,
-    snapshot_rows=30_000,
+    latency_seconds=5,
+    sustained_seconds=5,
+    backlog_events=15_000,
+    peer_events=15_000,
+    snapshot_rows=15_000,
     requests=3_000,
     growth_events=5_000,
-    partitions=(),
-    tables=(),
+    partitions=(1, 2),
+    tables=(1, 3),
     widths=(10, 50),
     backlogs=(5_000, 20_000),
 )
-"""The growths that need a stack of another shape each are left to the full run."""
 
 FULL = Sizes(
     name="full",

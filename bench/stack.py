@@ -67,6 +67,8 @@ class Stack:
 
     shape: Shape
     settings: Settings
+    tables: list[Table] = field(default_factory=list)
+    """Captured beside created_users."""
     start_seconds: dict[str, float] = field(default_factory=dict)
     """Service → seconds from its start to ready, as far as this benchmark started it."""
     up_seconds: float = 0.0
@@ -142,6 +144,7 @@ class Stack:
                 f"ALTER PUBLICATION walflow ADD TABLE {table.name}",
             )
             self.make_topic(table, self.settings.topics.partitions)
+            self.tables.append(table)
 
     def create_targets(self, tables: Iterable[Table]) -> None:
         """Make their tables in Cassandra, for those who look for rows before the first has come.
@@ -161,13 +164,20 @@ class Stack:
         finally:
             admin.close()
 
+    def capture(self, tables: Iterable[Table]) -> None:
+        """Begin to capture further tables, which are empty. The stream must not run."""
+        wanted = list(tables)
+        self.create(wanted)
+        self.create_targets(wanted)
+        self.connect()
+
     def connect(self) -> None:
-        """Create the connector; returns once it and its task run."""
+        """Create the connector, or give it further tables; returns once it and its task run."""
         connector = read_connector(USERS_CONNECTOR)
         config: Mapping[str, str] = connector.config | {
             "topic.creation.default.partitions": str(self.settings.topics.partitions)
         }
-        for table in self.shape.tables:
+        for table in self.tables:
             config = include_list.with_table(config, f"public.{table.name}")
         self.connect_api.apply(Connector(connector.name, dict(config)), str(USERS_CONNECTOR))
 
@@ -217,6 +227,29 @@ class Stack:
                     f" {SETTLE_SECONDS} s."
                 )
             time.sleep(0.2)
+
+    @contextmanager
+    def micro_batches(self) -> Iterator[None]:
+        """The stream, when it is started next, has the micro-batch trigger. It must not run."""
+        before = self.settings
+        with _environment({"WALFLOW_STREAM__TRIGGER": "micro-batch"}):
+            self.settings = Settings()  # type: ignore[call-arg]  # the fields come from the sources
+            try:
+                yield
+            finally:
+                self.settings = before
+
+    def start_over(self) -> None:
+        """Take created_users' rows and records away on every station. The stream must not run."""
+        self.sql("TRUNCATE created_users")
+        self.await_captured()
+        ends = {TopicPartition(self.topic(), p): end for p, end in self.readable().items()}
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.settings.address("kafka"))
+        try:
+            admin.delete_records(ends)
+        finally:
+            admin.close()
+        self.empty_target()
 
     def empty_target(self, table: Table = USERS) -> None:
         """Forget what was applied: the rows, and where the stream's query stands. It must not run."""

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import psycopg2
 from cassandra import DriverException
@@ -13,7 +14,7 @@ from rich.console import Console
 from bench.bytes_moved import cassandra_bytes
 from bench.figure import Failure, Figure, Measured, merged
 from bench.items import backlog, growth, ingestion, latency, sustained
-from bench.measure import Backlog, fill, settle, warm_up
+from bench.measure import Backlog, drain, fill, warm_up
 from bench.peers import cassandra_alone, plain_consumer, slot, to_kafka
 from bench.peers.tutorial import peer as tutorial
 from bench.ratios import PEER_RATE
@@ -25,6 +26,33 @@ REFUSALS = (psycopg2.Error, DriverException, NoHostAvailable, KafkaError, OSErro
 """What a server that is away or overloaded raises: a failed item, no fault of the benchmark."""
 WITHOUT_STREAM = (*SOURCE_SIDE, *(name for name in STREAM_SIDE if name != "stream"))
 MICRO = "micro-batch trigger"
+
+
+class Consumer(Protocol):
+    """What takes the topic's records to Cassandra, from the first one on."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def require_alive(self) -> None:
+        """Raises CannotMeasure: it has died."""
+
+
+class _Stream:
+    """The stream of the stack, restarted by its supervisor where it dies."""
+
+    def __init__(self, running: Stack) -> None:
+        self._running = running
+
+    def start(self) -> None:
+        self._running.up(["stream"])
+
+    def stop(self) -> None:
+        self._running.stop("stream")
+
+    def require_alive(self) -> None:
+        return
 
 
 class Suite:
@@ -75,87 +103,103 @@ class Suite:
         self._console.print(f"✘ {name}: {sentence}", style="red", markup=False)
         self.failures.append(Failure(name, sentence))
 
-    # Groups, each of one stack or one stack a size.
+    # Groups, each on a stack of its own or, for growth, on several.
 
-    def pipeline(self) -> None:
-        """Snapshot, latency and sustained loads of the pipeline as it ships."""
-        sizes = self._sizes
+    def main(self) -> None:
+        """The pipeline as it ships, its limits, and its peers on the same data, one after another."""
         with stack(Shape()) as running:
             self.measured.figures.append(_start_up(running))
             self.measured.facts["start-up seconds"] = running.start_seconds
-            once = partial(self.item, runs=1)  # a table is there for the first time once
-            once("snapshot", lambda: backlog.snapshot(running, sizes.snapshot_rows))
-            warm_up(running, sizes.warm_up_seconds)
-            for rate in sizes.rates:
-                self.item(
-                    f"latency.{rate}",
-                    partial(latency.measure, running, rate, sizes.latency_seconds),
-                )
-            seconds = sizes.sustained_seconds
-            self.item("sustained.100-row", lambda: sustained.hundred(running, seconds))
-            self.item("sustained.single-row", lambda: sustained.single(running, seconds))
-            self.item("sustained.mixed", lambda: sustained.mixed(running, seconds))
+            self._pipeline(running)
+            running.stop("stream")
+            waiting = self._limits(running)
+            self._consumer(
+                running, waiting, "drain", "this pipeline", _Stream(running), 15_000.0, 25_000.0
+            )
+            self._cassandra_bytes(running, waiting)
+            with running.micro_batches():
+                self._consumer(running, waiting, "drain.micro-batch", MICRO, _Stream(running))
+            plain = plain_consumer.PlainConsumer(running)
+            self._consumer(running, waiting, "drain.plain", plain_consumer.NAME, plain)
+            self._consumer(
+                running, waiting, "drain.tutorial", tutorial.NAME, tutorial.TutorialJob(running)
+            )
+            self._rows(running)
 
-    def rows(self) -> None:
+    def _pipeline(self, running: Stack) -> None:
+        """Snapshot, latency and sustained loads."""
+        sizes, seconds = self._sizes, self._sizes.sustained_seconds
+        snapshot = partial(backlog.snapshot, running, sizes.snapshot_rows)
+        self.item("snapshot", snapshot, runs=1)  # there is one first time
+        warm_up(running, sizes.warm_up_seconds)
+        for rate in sizes.rates:
+            measure = partial(latency.measure, running, rate, sizes.latency_seconds)
+            self.item(f"latency.{rate}", measure)
+        self.item("sustained.100-row", lambda: sustained.hundred(running, seconds))
+        self.item("sustained.single-row", lambda: sustained.single(running, seconds))
+        self.item("sustained.mixed", lambda: sustained.mixed(running, seconds))
+
+    def _limits(self, running: Stack) -> Backlog:
+        """Each station by itself; leaves a backlog in Kafka."""
+        sizes = self._sizes
+        kafka_alone = partial(to_kafka.latency, running, PEER_RATE, sizes.latency_seconds)
+        self.item("latency of Kafka", kafka_alone)
+        self.item("limit.cassandra", lambda: cassandra_alone.measure(running, sizes.peer_events))
+        running.start_over()
+        running.pause_capture()
+        with slot.slot(running):
+            waiting = fill(running, sizes.backlog_events)
+            self.item("limit.slot", lambda: slot.measure(running, waiting.events), runs=1)
+        self.item("limit.debezium", lambda: to_kafka.throughput(running, waiting), runs=1)
+        running.await_captured()
+        return waiting
+
+    def _consumer(
+        self,
+        running: Stack,
+        waiting: Backlog,
+        key: str,
+        name: str,
+        consumer: Consumer,
+        goal: float | None = None,
+        stretch: float | None = None,
+    ) -> None:
+        """What applies changes: a drain of the backlog and, for a peer, latency behind it."""
+
+        def measure() -> Measured:
+            running.empty_target()
+            what = f"{name}: drain of {waiting.events} events from Kafka"
+            try:
+                drained = drain(running, waiting, consumer.start, check=consumer.require_alive)
+                measured = backlog.of(drained, key, what, goal, stretch)
+                if goal is None:
+                    seconds = self._sizes.latency_seconds
+                    measured.add(latency.measure(running, PEER_RATE, seconds, name))
+            finally:
+                consumer.stop()
+            return measured
+
+        self.item(key, measure)
+
+    def _rows(self, running: Stack) -> None:
         """Rows of 50 columns and of 20 KB."""
         seconds = self._sizes.sustained_seconds
-        with stack(Shape(tables=sustained.TABLES)) as running:
-            running.connect()
-            warm_up(running, self._sizes.warm_up_seconds)
-            self.item("sustained.wide", lambda: sustained.wide_rows(running, seconds))
-            self.item("sustained.large", lambda: sustained.large_rows(running, seconds))
-
-    def drains(self) -> None:
-        """Limits, and one backlog in Kafka applied by the pipeline and by each of its peers."""
-        sizes = self._sizes
-        once = partial(
-            self.item, runs=1
-        )  # a slot is drained once, and what is captured is captured
-        with stack(Shape(), WITHOUT_STREAM) as running:
-            running.connect()
-            running.await_captured()
-            running.pause_capture()
-            with slot.slot(running):
-                waiting = fill(running, sizes.backlog_events)
-                once("limit.slot", lambda: slot.measure(running, sizes.backlog_events))
-            once("limit.debezium", lambda: to_kafka.throughput(running, waiting))
-            running.await_captured()
-            self.item(
-                "limit.cassandra", lambda: cassandra_alone.measure(running, sizes.peer_events)
-            )
-            self._drain_by_stream(running, waiting, "drain", "this pipeline", 15_000.0, 25_000.0)
-            self._cassandra_bytes(running, waiting)
-            self._drain_by_peers(running, waiting)
-        with stack(Shape(trigger="micro-batch"), WITHOUT_STREAM) as running:
-            running.connect()
-            waiting = backlog.load_into_kafka(running, sizes.peer_events)
-            self._drain_by_stream(running, waiting, "drain.micro-batch", MICRO)
-
-    def peers(self) -> None:
-        """Latency of what else could stand between PostgreSQL and Cassandra."""
-        seconds = self._sizes.latency_seconds
-        with stack(Shape(), WITHOUT_STREAM) as running:
-            running.connect()
-            running.await_captured()
-            self.item("latency of Kafka", lambda: to_kafka.latency(running, PEER_RATE, seconds))
-            plain = plain_consumer.PlainConsumer(running)
-            self._latency_of(running, plain.start, plain.stop, plain_consumer.NAME)
-            self._latency_of_tutorial(running)
-        with stack(Shape(trigger="micro-batch")) as running:
-            running.connect()
-            warm_up(running, self._sizes.warm_up_seconds)
-            self.item(
-                f"latency of {MICRO}",
-                partial(latency.measure, running, PEER_RATE, seconds, MICRO),
-            )
+        running.capture(sustained.TABLES)
+        running.up(["stream"])
+        warm_up(running, seconds)
+        self.item("sustained.wide", lambda: sustained.wide_rows(running, seconds))
+        self.item("sustained.large", lambda: sustained.large_rows(running, seconds))
 
     def ingestion(self) -> None:
         """The users API into PostgreSQL, by the DAG's code: a user a request, and larger pages."""
         with stack(Shape(), ("postgres",)) as running:
-            for page_size in (1, 100):
+            for page_size, requests in (
+                (1, self._sizes.requests),
+                (100, self._sizes.requests // 10),
+            ):
                 self.item(
                     f"ingestion.{page_size}",
-                    partial(ingestion.measure, running, self._sizes.requests, page_size),
+                    partial(ingestion.measure, running, requests, page_size),
                 )
 
     def growth(self) -> None:
@@ -171,90 +215,11 @@ class Suite:
                 "growth by row width",
                 lambda: growth.by_width(running, tables, sizes.growth_events),
             )
-        if sizes.partitions:
-            once(
-                "growth by partitions",
-                lambda: growth.by_partitions(sizes.partitions, sizes.growth_events),
-            )
-        if sizes.tables:
-            once("growth by tables", lambda: growth.by_tables(sizes.tables, sizes.growth_events))
-
-    def _drain_by_stream(
-        self,
-        running: Stack,
-        waiting: Backlog,
-        name: str,
-        who: str,
-        goal: float | None = None,
-        stretch: float | None = None,
-    ) -> None:
-        self.item(
-            name,
-            lambda: backlog.measure(
-                running,
-                waiting,
-                name,
-                f"{who}: drain of {waiting.events} events from Kafka",
-                lambda: running.up(["stream"]),
-                lambda: running.stop("stream"),
-                goal,
-                stretch,
-            ),
+        once(
+            "growth by partitions",
+            lambda: growth.by_partitions(sizes.partitions, sizes.growth_events),
         )
-
-    def _drain_by_peers(self, running: Stack, waiting: Backlog) -> None:
-        plain = plain_consumer.PlainConsumer(running)
-        self.item(
-            "drain.plain",
-            lambda: backlog.measure(
-                running,
-                waiting,
-                "drain.plain",
-                f"{plain_consumer.NAME}: the same drain",
-                plain.start,
-                plain.stop,
-            ),
-        )
-
-        def by_tutorial() -> Measured:
-            job = tutorial.TutorialJob(running)
-            return backlog.measure(
-                running,
-                waiting,
-                "drain.tutorial",
-                f"{tutorial.NAME}: the same drain",
-                job.start,
-                job.stop,
-            )
-
-        self.item("drain.tutorial", by_tutorial)
-
-    def _latency_of(
-        self, running: Stack, start: Callable[[], object], stop: Callable[[], object], name: str
-    ) -> None:
-        def measure() -> Measured:
-            start()
-            try:
-                settle(running)
-                return latency.measure(running, PEER_RATE, self._sizes.latency_seconds, name)
-            finally:
-                stop()
-
-        self.item(f"latency of {name}", measure)
-
-    def _latency_of_tutorial(self, running: Stack) -> None:
-        def measure() -> Measured:
-            job = tutorial.TutorialJob(running)
-            job.start()
-            try:
-                settle(running)
-                return latency.measure(
-                    running, PEER_RATE, self._sizes.latency_seconds, tutorial.NAME
-                )
-            finally:
-                job.stop()
-
-        self.item(f"latency of {tutorial.NAME}", measure)
+        once("growth by tables", lambda: growth.by_tables(sizes.tables, sizes.growth_events))
 
     def _cassandra_bytes(self, running: Stack, waiting: Backlog) -> None:
         """Stop Cassandra, which writes its memory to files, look, and start it again."""
@@ -285,10 +250,9 @@ def _start_up(running: Stack) -> Figure:
 
 
 GROUPS: dict[str, Callable[[Suite], None]] = {
-    "pipeline": Suite.pipeline,
-    "rows": Suite.rows,
-    "drains": Suite.drains,
-    "peers": Suite.peers,
     "ingestion": Suite.ingestion,
+    "main": Suite.main,
     "growth": Suite.growth,
 }
+WITHIN_FIVE_MINUTES = ("ingestion", "main")
+"""Growth takes a stack for each shape, so that --quick runs it only where it is named."""

@@ -8,7 +8,7 @@ two, and the later one counts.
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,6 +22,7 @@ LEAST_PAUSE_SECONDS = 0.002
 IDLE_SHARE = 3.0
 """The watcher rests at least so many times as long as its last read took: at most a quarter of the
 time goes to reading."""
+CHECK_SECONDS = 1.0
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -95,7 +96,7 @@ class Watcher:
         )
         self._process.start()
         sender.close()
-        self._await("ready")
+        self._await("ready", lambda: None)
 
     @property
     def pid(self) -> int:
@@ -107,13 +108,16 @@ class Watcher:
         self.released.value = count
         self._wanted.value = count
 
-    def result(self) -> list[Seen]:
+    def result(self, check: Callable[[], None] = lambda: None) -> list[Seen]:
         """For each row, in order, when it was found.
+
+        Args:
+            check: called every second; what it raises ends the wait.
 
         Raises:
             CannotMeasure: some did not come within the patience; none is left out.
         """
-        seen: list[Seen | None] = self._await("seen")
+        seen: list[Seen | None] = self._await("seen", check)
         self._process.join()
         found = [each for each in seen if each is not None]
         if len(found) < self._count:
@@ -131,8 +135,10 @@ class Watcher:
             self._process.terminate()
         self._process.join()
 
-    def _await(self, kind: str) -> Any:
+    def _await(self, kind: str, check: Callable[[], None]) -> Any:
         try:
+            while not self._receiver.poll(CHECK_SECONDS):
+                check()
             told, content = self._receiver.recv()
         except EOFError:
             raise CannotMeasure(

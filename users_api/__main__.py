@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from users_api.people import People
-from users_api.server import UsersServer
+from users_api.server import MOST_REQUESTS_AT_ONCE, UsersServer
 
 log = logging.getLogger("users_api")
 
@@ -27,11 +27,20 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--latency-ms", type=int, default=0, metavar="N", help="wait before each answer"
     )
     parser.add_argument(
+        "--most-requests",
+        type=int,
+        default=MOST_REQUESTS_AT_ONCE,
+        metavar="N",
+        help="answered at once; further ones get 503",
+    )
+    parser.add_argument(
         "--people-seed", default="", metavar="S", help="another value, another population"
     )
     chosen = parser.parse_args(words)
     if chosen.latency_ms < 0:
         parser.error("--latency-ms cannot be negative")
+    if chosen.most_requests < 1:
+        parser.error("--most-requests is at least 1")
     if not 0 <= chosen.port <= 65_535:
         parser.error("--port is a number from 0 to 65535")
     return chosen
@@ -63,7 +72,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    server = UsersServer(People(chosen.people_seed), chosen.latency_ms)
+    server = UsersServer(People(chosen.people_seed), chosen.latency_ms, chosen.most_requests)
     try:
         asyncio.run(serve(chosen.host, chosen.port, server))
     except OSError as refused:

@@ -24,8 +24,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class UsersServer:
     """Answers requests from one population of people."""
 
-    def __init__(self, people: People, latency_ms: int = 0) -> None:
+    def __init__(
+        self, people: People, latency_ms: int = 0, most_requests: int = MOST_REQUESTS_AT_ONCE
+    ) -> None:
         self._people = people
+        self._most_requests = most_requests
         self._latency_seconds = latency_ms / 1000
         self._under_way = 0
 
@@ -44,9 +47,9 @@ class UsersServer:
     async def users(self, request: web.Request) -> web.StreamResponse:
         """A page of people."""
         query = parse_query(request.query)
-        if self._under_way >= MOST_REQUESTS_AT_ONCE:
+        if self._under_way >= self._most_requests:
             raise RefusedRequest(
-                503, f"{MOST_REQUESTS_AT_ONCE} requests are under way already: ask again shortly."
+                503, f"{self._most_requests} requests are under way already: ask again shortly."
             )
         self._under_way += 1
         try:

@@ -1,7 +1,5 @@
 """Items 3 and 4, and the peers that read the same topic: how fast what waits is applied."""
 
-from collections.abc import Callable
-
 from bench.figure import HIGHER, Figure, Measured, Series
 from bench.measure import Backlog, Drained, drain, fill, rate_over_time
 from bench.stack import Stack
@@ -12,29 +10,6 @@ def load_into_kafka(stack: Stack, events: int) -> Backlog:
     backlog = fill(stack, events)
     stack.await_captured()
     return backlog
-
-
-def measure(
-    stack: Stack,
-    backlog: Backlog,
-    name: str,
-    what: str,
-    start: Callable[[], object],
-    stop: Callable[[], object],
-    goal: float | None = None,
-    stretch: float | None = None,
-) -> Measured:
-    """One drain of a backlog from Kafka by one consumer, into an emptied table.
-
-    Raises:
-        CannotMeasure: it did not get to the end.
-    """
-    stack.empty_target()
-    try:
-        drained = drain(stack, backlog, start)
-    finally:
-        stop()
-    return of(drained, name, what, goal, stretch)
 
 
 def snapshot(stack: Stack, rows: int) -> Measured:

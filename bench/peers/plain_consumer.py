@@ -29,11 +29,11 @@ class PlainConsumer:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.processes = Processes(stack, "plain-consumer")
+        self._processes = Processes(stack, "plain-consumer")
 
     def start(self) -> None:
         topic = self._stack.topic()
-        self.processes.start(
+        self._processes.start(
             [
                 (sys.executable, "-m", __name__, topic, str(partition))
                 for partition in range(self._stack.shape.partitions)
@@ -42,7 +42,11 @@ class PlainConsumer:
         )
 
     def stop(self) -> None:
-        self.processes.stop()
+        self._processes.stop()
+
+    def require_alive(self) -> None:
+        """Raises CannotMeasure: it has ended."""
+        self._processes.require_alive()
 
 
 def consume(topic: str, partition: int) -> None:

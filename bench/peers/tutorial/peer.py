@@ -18,12 +18,12 @@ class TutorialJob:
     """Spark in one process with two threads, as its documents start it; as much memory as ours has."""
 
     def __init__(self, stack: Stack) -> None:
-        install()
         self._stack = stack
-        self.processes = Processes(stack, "tutorial")
+        self._processes = Processes(stack, "tutorial")
         self._checkpoint = stack.settings.run_dir / "data" / "checkpoint-tutorial"
 
     def start(self) -> None:
+        install()
         shutil.rmtree(self._checkpoint, ignore_errors=True)
         settings = self._stack.settings
         jars = ",".join(str(path) for path in sorted(JARS.glob("*.jar")))
@@ -41,10 +41,14 @@ class TutorialJob:
                 f"file://{self._checkpoint}",
             ),
         )
-        self.processes.start([command], self._environment())
+        self._processes.start([command], self._environment())
 
     def stop(self) -> None:
-        self.processes.stop()
+        self._processes.stop()
+
+    def require_alive(self) -> None:
+        """Raises CannotMeasure: it has ended."""
+        self._processes.require_alive()
 
     @staticmethod
     def _environment() -> dict[str, str]:
