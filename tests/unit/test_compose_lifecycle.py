@@ -1,0 +1,74 @@
+"""What `down` and `up` make of what Docker says; `docker` is a program here that says as told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from walflow.compose import lifecycle
+from walflow.compose.containers import Container
+from walflow.compose.file import ComposeService
+from walflow.errors import WalflowError
+from walflow.settings import Settings
+
+KAFKA = ComposeService("kafka", 512, (), (), runs_once=False)
+Program = Callable[[str, str], None]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Put a shell script on the PATH, before what is there."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    def install(name: str, script: str) -> None:
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\ncd {tmp_path}\n{script}\n")
+        path.chmod(0o755)
+
+    return install
+
+
+def compose_that(script: str) -> str:
+    """A `docker` without containers, whose `compose down` is the script."""
+    return (
+        'case "$1 $2" in\n"compose version") echo 2.32.1;;\n'
+        f'"compose down") {script};;\nps*) ;;\n*) exit 1;;\nesac'
+    )
+
+
+def test_a_down_that_meets_another_one_at_work_is_repeated(program: Program) -> None:
+    failing = 'echo "Error: No such container: 1a2b" >&2; touch met; exit 1'
+    program("docker", compose_that(f"[ -e met ] || {{ {failing}; }}"))
+
+    assert lifecycle.down(Settings(), wipe=False) == 0  # type: ignore[call-arg]
+
+
+def test_any_other_failure_of_down_is_told(program: Program) -> None:
+    program("docker", compose_that('echo "permission denied" >&2; exit 1'))
+
+    with pytest.raises(WalflowError, match=r"compose down .* failed:\npermission denied"):
+        lifecycle.down(Settings(), wipe=False)  # type: ignore[call-arg]
+
+
+def starting(restarts: int) -> Container:
+    return Container("1a2b", "kafka", "running", "starting", 0, restarts, 1.0, 0.0)
+
+
+def test_what_dies_again_and_again_while_it_starts_is_stopped_and_told(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        'case "$1" in stop) echo "$2" >stopped;; logs) echo "its last words";; *) exit 1;; esac'
+    )
+    program("docker", script)
+    deaths = iter([4, 5, 7])
+    monkeypatch.setattr(lifecycle, "containers", lambda _: [starting(next(deaths))])
+    watch = lifecycle._Watch({"kafka": KAFKA}, "walflow", lambda *_: None)
+
+    watch.look()  # what it died before is no business of this start
+    watch.look()
+    with pytest.raises(WalflowError, match="kafka died 3 times while it was starting") as told:
+        watch.look()
+
+    assert "its last words" in told.value.sentence
+    assert (tmp_path / "stopped").read_text() == "1a2b\n"
