@@ -25,6 +25,8 @@ MAX_RESTARTS = 3
 """A container that Docker has started again this often without becoming healthy is given up."""
 GOING = ("already in progress", "No such container", "not found", "has active endpoints")
 """What Docker says of what another `down` is removing at the same time."""
+ENDED = ("failed", "halted", "stopped")
+"""States from which nothing becomes ready by itself."""
 STREAM = "stream"
 """Its health check says that it has an executor; ready it is when its tasks are connected."""
 
@@ -210,8 +212,8 @@ def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> No
             break
         for name in missing:
             state = word(watch.known[name], found.get(name))
-            if state in ("failed", "halted", "stopped") or time.monotonic() > give_up:
-                after = "" if state in ("failed", "halted", "stopped") else f" after {limit} s"
+            if state in ENDED or time.monotonic() > give_up:
+                after = "" if state in ENDED else f" after {limit} s"
                 raise WalflowError(f"{name} is {state}{after}. {_advice(found.get(name))}")
         time.sleep(POLL_SECONDS)
     while STREAM in wanted:
@@ -219,6 +221,10 @@ def _await_ready(settings: Settings, watch: _Watch, wanted: Sequence[str]) -> No
             require_stream_ready(settings)
             return
         except NotReady as reason:
+            found = {c.service: c for c in watch.look()}
+            state = word(watch.known[STREAM], found.get(STREAM))
+            if state in ENDED:
+                raise WalflowError(f"{STREAM} is {state}. {_advice(found.get(STREAM))}") from reason
             if time.monotonic() > give_up:
                 raise WalflowError(
                     f"The stream was not ready within {limit} s: {reason}. See"
