@@ -10,12 +10,14 @@ import kafka.errors
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 
+BOOTSTRAP_MS = 5_000
+"""A person waits; kafka-python itself would look for a broker for 30 s."""
 FETCH_BYTES = 16 * 2**20
 """Of one answer; a record that is larger comes all the same (KIP-74)."""
 
 
 def new_admin(
-    settings: Settings, request_ms: int = 10_000, bootstrap_ms: int = 5_000
+    settings: Settings, request_ms: int = 10_000, bootstrap_ms: int = BOOTSTRAP_MS
 ) -> kafka.KafkaAdminClient:
     """An admin client that its caller has to close.
 
@@ -57,6 +59,7 @@ def consumer(settings: Settings, **options: Any) -> Iterator[kafka.KafkaConsumer
             lambda: kafka.KafkaConsumer(
                 bootstrap_servers=settings.address("kafka"),
                 isolation_level="read_committed",
+                bootstrap_timeout_ms=BOOTSTRAP_MS,
                 group_id=None,
                 enable_auto_commit=False,
                 # Where retention has taken what was asked for, the next that is kept.
