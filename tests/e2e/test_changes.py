@@ -87,7 +87,8 @@ def test_a_toasted_value_survives_an_update_that_does_not_touch_it(
     _insert(source, user, address=large)
     _run(source, "UPDATE created_users SET phone = '2' WHERE id = %s", str(user))
     eventually(lambda: _cell(target, user, "phone"), "2")
-    assert _cell(target, user, "address") == large
+    # A large insert is a group of its own, which may be acknowledged after the update behind it.
+    eventually(lambda: _cell(target, user, "address"), large)
 
 
 def test_what_is_rolled_back_is_never_seen(

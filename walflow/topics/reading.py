@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,8 @@ from walflow.settings import Settings
 from walflow.topics.clients import consumer
 from walflow.topics.start import Bounds
 
-CHUNK = 500
-"""Records of one poll."""
-MAX_WAITING = 1000
-MAX_WAITING_BYTES = 8 * 2**20
-"""A partition of which so much waits for older records of the others is paused."""
+CHUNK = 2000
+"""Records of one poll, and the most of a partition that wait for older ones of others."""
 POLL_MS = 200
 STALLED_SECONDS = 30.0
 SMALLEST_WINDOW = 200
@@ -39,6 +36,7 @@ class TopicReader:
         self._client = client
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in partitions]
+        self._assigned: list[TopicPartition] = []
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Partition → the first offset that is kept, and the one behind the last committed record."""
@@ -95,51 +93,57 @@ class TopicReader:
             WalflowError: Kafka gives nothing though there is more.
         """
         waiting = {
-            partition: _Waiting(TopicPartition(self._topic, partition), ends[partition])
+            partition: _Waiting(TopicPartition(self._topic, partition), start, ends[partition])
             for partition, start in starts.items()
             if start < ends[partition]
         }
-        self._client.assign([each.place for each in waiting.values()])
-        for partition, each in waiting.items():
-            self._client.seek(each.place, starts[partition])
+        self._assigned = []
         while waiting:
             self._fill(waiting)
             for partition in [p for p, each in waiting.items() if not each.records]:
-                self._client.pause(waiting.pop(partition).place)
+                del waiting[partition]
             if waiting:
                 oldest = min(waiting, key=lambda p: (waiting[p].records[0].timestamp_ms, p))
-                yield waiting[oldest].take()
+                yield waiting[oldest].records.popleft()
 
     def _fill(self, waiting: "Mapping[int, _Waiting]") -> None:
         """Until each partition has a record, or none to come."""
         give_up = time.monotonic() + STALLED_SECONDS
-        while lacking := [each for each in waiting.values() if self._lacks(each)]:
-            for each in waiting.values():
-                hold = self._client.pause if each.is_full else self._client.resume
-                hold(each.place)
+        while lacking := [each for each in waiting.values() if each.lacks]:
+            self._assign(lacking)
             polled = self._client.poll(timeout_ms=POLL_MS, max_records=CHUNK)
             for place, messages in polled.items():
-                for message in messages:
-                    waiting[place.partition].put(record_of(message))
+                waiting[place.partition].put(messages)
+            for each in lacking:
+                each.next = self._client.position(each.place)
             if polled:
                 give_up = time.monotonic() + STALLED_SECONDS
             elif time.monotonic() > give_up:
-                place = lacking[0].place
                 raise WalflowError(
-                    f"Kafka gave nothing of {place.topic}-{place.partition}"
-                    f"@{self._client.position(place)} for {STALLED_SECONDS:.0f} s, though it goes on to"
-                    f" offset {lacking[0].end}: see `walflow logs kafka`.",
+                    f"Kafka gave nothing of {lacking[0].place.topic}-{lacking[0].place.partition}"
+                    f"@{lacking[0].next} for {STALLED_SECONDS:.0f} s, though it goes on to offset"
+                    f" {lacking[0].end}: see `walflow logs kafka`.",
                     ExitCode.NOT_READY,
                 )
 
-    def _lacks(self, each: "_Waiting") -> bool:
-        return not each.records and self._client.position(each.place) < each.end
+    def _assign(self, lacking: "Sequence[_Waiting]") -> None:
+        """Have the client fetch these partitions only.
+
+        It could pause the others, but kafka-python 3.0 may then never give what it had fetched of one
+        before: it takes that up again once nothing else is fetched (Fetcher.fetched_records).
+        """
+        places = [each.place for each in lacking]
+        if places == self._assigned:
+            return
+        self._client.assign(places)
+        for each in lacking:
+            self._client.seek(each.place, each.next)
+        self._assigned = places
 
     def follow(self, starts: Mapping[int, int]) -> Iterator[Record]:
         """Records as they come, without end."""
         places = {partition: TopicPartition(self._topic, partition) for partition in starts}
         self._client.assign(list(places.values()))
-        self._client.resume(*places.values())
         for partition, place in places.items():
             self._client.seek(place, starts[partition])
         while True:
@@ -152,29 +156,19 @@ class TopicReader:
 class _Waiting:
     """Records of a partition that wait for older ones of others."""
 
-    def __init__(self, place: TopicPartition, end: int) -> None:
+    def __init__(self, place: TopicPartition, start: int, end: int) -> None:
         self.place = place
+        self.next = start
+        """The offset from which on it is read."""
         self.end = end
         self.records: deque[Record] = deque()
-        self._bytes = 0
 
     @property
-    def is_full(self) -> bool:
-        return len(self.records) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES
+    def lacks(self) -> bool:
+        return not self.records and self.next < self.end
 
-    def put(self, record: Record) -> None:
-        if record.offset < self.end:
-            self.records.append(record)
-            self._bytes += _size(record)
-
-    def take(self) -> Record:
-        record = self.records.popleft()
-        self._bytes -= _size(record)
-        return record
-
-
-def _size(record: Record) -> int:
-    return len(record.key or b"") + len(record.value or b"")
+    def put(self, messages: Iterable[Any]) -> None:
+        self.records.extend(record_of(m) for m in messages if m.offset < self.end)
 
 
 def record_of(message: Any) -> Record:
