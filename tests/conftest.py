@@ -117,7 +117,10 @@ def stack() -> Iterator[Stack]:
     servers: Servers = (Containers if settings.mode == COMPOSE else Processes)(settings)
     servers.remove()
     try:
-        yield Stack(settings, servers, walflow("demo", "--users", str(DEMO_USERS)))
+        demo = walflow("demo", "--users", str(DEMO_USERS))
+        # What answers on these ports may be another stack, if this one did not come up.
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        yield Stack(settings, servers, demo)
     finally:
         servers.remove()
 

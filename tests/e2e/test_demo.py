@@ -19,7 +19,9 @@ def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
 
 def test_demo_ends_with_addresses_and_how_to_stop(stack: Stack) -> None:
     mode = " --mode compose" if stack.settings.mode == COMPOSE else ""
-    for part in ("28080", "28083", "28081", "24040", "29042", "25432", f"walflow{mode} down"):
+    names = ("airflow", "connect", "registry", "spark_ui", "cassandra", "postgres")
+    ports = (str(stack.settings.ports.of(name)) for name in names)
+    for part in (*ports, f"walflow{mode} down"):
         assert part in stack.demo.stderr
 
 
