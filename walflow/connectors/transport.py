@@ -7,6 +7,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
+from walflow.stack.http import message_of
 
 REBALANCE_SECONDS = 30.0
 TIMEOUT = 30.0
@@ -75,7 +76,7 @@ class Transport:
                 ExitCode.NOT_READY,
             ) from error
         if answer.status_code == requests.codes.conflict:
-            raise _Rebalancing(_message(answer))
+            raise _Rebalancing(message_of(answer))
         return answer
 
 
@@ -91,11 +92,4 @@ def require_ok(answer: requests.Response, what: str) -> None:
         WalflowError: the answer is one.
     """
     if not answer.ok:
-        raise WalflowError(f"{what}: Connect answers {answer.status_code}: {_message(answer)}")
-
-
-def _message(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(answer.reason)
+        raise WalflowError(f"{what}: Connect answers {answer.status_code}: {message_of(answer)}")

@@ -13,6 +13,7 @@ import requests
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
+from walflow.stack.http import message_of
 from walflow.stack.registry import confluent_url
 
 TIMEOUT = 10.0
@@ -141,7 +142,7 @@ class RegistryApi:
     def _ok(self, answer: requests.Response, what: str) -> Any:
         if not answer.ok:
             raise WalflowError(
-                f"{what}: the registry answers {answer.status_code}: {_message(answer)}"
+                f"{what}: the registry answers {answer.status_code}: {message_of(answer)}"
             )
         return answer.json()
 
@@ -169,10 +170,3 @@ def _named(subjects: Sequence[str]) -> str:
     more = len(subjects) - MAX_NAMED
     shown = ", ".join(subjects[:MAX_NAMED]) or "none"
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _message(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(answer.reason)

@@ -1,4 +1,4 @@
-"""HTTP answers that readiness conditions read."""
+"""Answers of the HTTP servers of the stack."""
 
 from typing import Any
 
@@ -24,3 +24,11 @@ def get_json(url: str) -> Any:
         raise NotReady(f"{url} gives no JSON yet") from error
     except requests.RequestException as error:
         raise NotReady(f"{url} does not answer") from error
+
+
+def message_of(answer: requests.Response) -> str:
+    """Why a REST API refuses: in its own words, which Connect and the registry give, if it has any."""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(answer.reason)
