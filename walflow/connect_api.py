@@ -137,17 +137,19 @@ class ConnectApi:
         Raises:
             WalflowError: Connect refuses fields (each named), or the connector fails.
         """
-        outcome = self.change(connector, source)
+        require_valid(self.transport, connector.name, connector.config, source)
+        outcome = self.change(connector)
         self.await_running(connector.name)
         return outcome
 
-    def change(self, connector: Connector, source: str) -> str:
-        """The same without the wait: a connector that is held stays so.
+    def change(self, connector: Connector) -> str:
+        """The same of a configuration that was validated, and without the wait.
+
+        A connector that is held stays so.
 
         Raises:
-            WalflowError: Connect refuses fields (each named).
+            WalflowError: Connect refuses.
         """
-        require_valid(self.transport, connector.name, connector.config, source)
         present = self.config(connector.name)
         if present is None:
             return self._create(connector)

@@ -84,7 +84,7 @@ def carry_out(api: ConnectApi, plan: Plan) -> str:
     if not plan.is_new:
         # Asked before the change: for a while after it, Connect tells that nobody has the connector.
         wanted = api.held_as(connector.name) or RUNNING
-    api.change(connector, plan.definition.source)
+    api.change(connector)
     if wanted == RUNNING:
         api.await_running(connector.name)
     return wanted
