@@ -14,7 +14,7 @@ help:
 	@echo "make bench          the pipeline beside its peers and limits, for hours; writes docs/benchmarks.md"
 	@echo "make bench-quick    most of it in five minutes, too short to be believed to the last digit"
 	@echo "make bench-worker   CPU of the stream's Python per event, without servers"
-	@echo "make bench-latency  commit -> Cassandra latency at 500 commits a second"
+	@echo "make bench-latency  commit -> Cassandra latency at three rates"
 	@echo "make bench-verify   how long verify takes for a million rows, on a running stack"
 	@echo "make lock           resolve requirements/*.in and pom.xml anew (needs uv)"
 
@@ -60,8 +60,8 @@ bench-quick: install-dev
 bench-worker: install-dev
 	@.venv/bin/python -m bench.worker_path
 
-bench-latency: install
-	@.venv/bin/python -m bench.latency
+bench-latency: install-dev
+	@.venv/bin/python -m bench latency
 
 bench-verify: install
 	@.venv/bin/python -m bench.verify

@@ -15,7 +15,7 @@ from bench.machine import machine
 from bench.ratios import rows
 from bench.results import Result, joined
 from bench.sizes import FULL, QUICK
-from bench.suite import GROUPS, WITHIN_FIVE_MINUTES, Suite
+from bench.suite import GROUPS, WHOLE, WITHIN_FIVE_MINUTES, Suite
 from walflow.errors import ExitCode, WalflowError
 
 messages = Console(stderr=True)
@@ -29,7 +29,7 @@ def main() -> int:
         "--page", action="store_true", help="write docs/benchmarks.md from the result"
     )
     parser.add_argument(
-        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; else all"
+        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; else {', '.join(WHOLE)}"
     )
     asked = parser.parse_args()
     if unknown := [name for name in asked.groups if name not in GROUPS]:
@@ -41,7 +41,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     suite = Suite(sizes, asked.runs or sizes.runs, messages)
     try:
-        for name in asked.groups or (WITHIN_FIVE_MINUTES if asked.quick else GROUPS):
+        for name in asked.groups or (WITHIN_FIVE_MINUTES if asked.quick else WHOLE):
             suite.run_group(name)
     except KeyboardInterrupt:
         suite.failures.append(

@@ -105,6 +105,13 @@ class Suite:
 
     # Groups, each on a stack of its own or, for growth, on several.
 
+    def latency(self) -> None:
+        """Commit → visible, at each rate, once Java has compiled what it compiles."""
+        with stack(Shape()) as running:
+            running.connect()
+            warm_up(running, self._sizes.warm_up_seconds)
+            self._latency(running)
+
     def main(self) -> None:
         """The pipeline as it ships, its limits, and its peers on the same data, one after another."""
         with stack(Shape()) as running:
@@ -132,12 +139,15 @@ class Suite:
         snapshot = partial(backlog.snapshot, running, sizes.snapshot_rows)
         self.item("snapshot", snapshot, runs=1)  # there is one first time
         warm_up(running, sizes.warm_up_seconds)
-        for rate in sizes.rates:
-            measure = partial(latency.measure, running, rate, sizes.latency_seconds)
-            self.item(f"latency.{rate}", measure)
+        self._latency(running)
         self.item("sustained.100-row", lambda: sustained.hundred(running, seconds))
         self.item("sustained.single-row", lambda: sustained.single(running, seconds))
         self.item("sustained.mixed", lambda: sustained.mixed(running, seconds))
+
+    def _latency(self, running: Stack) -> None:
+        for rate in self._sizes.rates:
+            measure = partial(latency.measure, running, rate, self._sizes.latency_seconds)
+            self.item(f"latency.{rate}", measure)
 
     def _limits(self, running: Stack) -> Backlog:
         """Each station by itself; leaves a backlog in Kafka."""
@@ -253,6 +263,9 @@ GROUPS: dict[str, Callable[[Suite], None]] = {
     "ingestion": Suite.ingestion,
     "main": Suite.main,
     "growth": Suite.growth,
+    "latency": Suite.latency,
 }
+WHOLE = ("ingestion", "main", "growth")
+"""What has each item once."""
 WITHIN_FIVE_MINUTES = ("ingestion", "main")
 """Growth takes a stack for each shape, so that --quick runs it only where it is named."""
