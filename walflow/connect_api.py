@@ -196,10 +196,10 @@ class ConnectApi:
 
     def states(self) -> list[ConnectorState]:
         answer = self.transport.read("/connectors?expand=status", "the list of connectors")
-        return [_state(entry["status"]) for _, entry in sorted(answer.items())]
+        return [state_of(entry["status"]) for _, entry in sorted(answer.items())]
 
     def state(self, name: str) -> ConnectorState:
-        return _state(self.read(name, "status"))
+        return state_of(self.read(name, "status"))
 
     def held_as(self, name: str) -> str:
         """PAUSED or STOPPED, if somebody has made it so; else empty, as for one that is just made."""
@@ -319,7 +319,7 @@ class ConnectApi:
         if answer.status_code == requests.codes.not_found:
             return None
         require_ok(answer, f"connector {name}")
-        return _state(answer.json())
+        return state_of(answer.json())
 
     def _ask(self, name: str, method: str, part: str = "") -> requests.Response:
         path = f"{_path(name)}/{part}" if part else _path(name)
@@ -359,7 +359,8 @@ def _text(key: str, value: Any, source: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _state(status: dict[str, Any]) -> ConnectorState:
+def state_of(status: dict[str, Any]) -> ConnectorState:
+    """A connector's state, of what Connect's REST API tells as its status."""
     parts = [status["connector"], *status["tasks"]]
     reasons = [_innermost_cause(part["trace"]) for part in parts if part.get("trace")]
     return ConnectorState(

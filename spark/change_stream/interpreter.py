@@ -6,7 +6,7 @@ from change_stream.change import Change, Op, read_envelope
 from change_stream.generations import Generations
 from change_stream.mutation import Mutation, mutations_of, unknown_of_new_row
 from change_stream.record import Record, Undecodable, schema_id
-from change_stream.schemas import SchemaRegistry
+from change_stream.schemas import RegistryUnavailable, SchemaRegistry
 from change_stream.stamps import stamp
 from change_stream.targets import Targets
 
@@ -41,6 +41,17 @@ class Interpreter:
         change = read_envelope(datum)
         # pg_logical_emit_message belongs to no table
         return None if change.op is Op.MESSAGE else (value_id, change)
+
+    def committed_us(self, record: Record) -> int | None:
+        """When the change of a record was committed, microseconds since the epoch; None: no such thing.
+
+        Of a record that was applied, so its schema is known.
+        """
+        try:
+            found = self.change(record)
+        except (Undecodable, RegistryUnavailable):
+            return None
+        return None if found is None else found[1].source_us
 
     def interpret(
         self, record: Record, value_id: int, change: Change, write_time: int | None = None

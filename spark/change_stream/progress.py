@@ -5,6 +5,7 @@ Spark's checkpoint moves once a batch, which is once a minute in real-time mode.
 
 import threading
 import time
+from collections.abc import Callable
 
 from cassandra.cluster import Session
 
@@ -14,17 +15,25 @@ INTERVAL_SECONDS = 1.0
 
 
 class Progress:
-    """Progress of one task, written at most once an interval and once more at its end."""
+    """Progress of one task, written at most once an interval and once more at its end.
 
-    def __init__(self, session: Session) -> None:
+    Args:
+        committed_us: tells when a record's change was committed, microseconds since the epoch, or
+            None; it is asked for the records that are written down only.
+    """
+
+    def __init__(self, session: Session, committed_us: Callable[[Record], int | None]) -> None:
         self._session = session
+        self._committed_us = committed_us
         self._insert = session.prepare(
             "INSERT INTO walflow.stream_progress"
-            " (topic, partition, applied_offset, source_time, applied_at) VALUES (?, ?, ?, ?, ?)"
+            " (topic, partition, applied_offset, source_time, committed_at, applied_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)"
         )
         self._lock = threading.Lock()
         self._newest: tuple[Record, int] | None = None
         self._scheduled = False
+        self._reported = -INTERVAL_SECONDS
 
     def started(self, task: int) -> None:
         """Note that a task is connected and takes records from now on."""
@@ -34,13 +43,15 @@ class Progress:
         )
 
     def applied(self, record: Record) -> None:
-        """Note the newest applied record; the row is written within an interval."""
+        """Note the newest applied record; the row is written within an interval, and after one in which
+        nothing was applied at once."""
         with self._lock:
             self._newest = (record, time.time_ns() // 1_000_000)
             if self._scheduled:
                 return
             self._scheduled = True
-        timer = threading.Timer(INTERVAL_SECONDS, self.report)
+            delay = max(0.0, self._reported + INTERVAL_SECONDS - time.monotonic())
+        timer = threading.Timer(delay, self.report)
         timer.daemon = True
         timer.start()
 
@@ -48,9 +59,19 @@ class Progress:
         """Write what was noted last. A lost row is made up for by the next."""
         with self._lock:
             newest, self._newest, self._scheduled = self._newest, None, False
-        if newest is not None:
-            record, applied_ms = newest
-            self._session.execute_async(
-                self._insert,
-                (record.topic, record.partition, record.offset, record.timestamp_ms, applied_ms),
-            )
+            self._reported = time.monotonic()
+        if newest is None:
+            return
+        record, applied_ms = newest
+        committed_us = self._committed_us(record)
+        self._session.execute_async(
+            self._insert,
+            (
+                record.topic,
+                record.partition,
+                record.offset,
+                record.timestamp_ms,
+                None if committed_us is None else committed_us // 1000,
+                applied_ms,
+            ),
+        )

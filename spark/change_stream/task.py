@@ -46,7 +46,7 @@ class _Task:
             config.dead_letter_policy,
             self._connected.generations.of,
         )
-        self._progress = Progress(self._connected.session)
+        self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
         self._failures = TaskFailures(self._connected.session)
         self._run = self._context.getLocalProperty(QUERY_RUN) or ""
         self._writer = GroupCommitWriter(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from walflow.connect_api import ConnectApi, Connector, _state, read_connector
+from walflow.connect_api import ConnectApi, Connector, read_connector, state_of
 from walflow.errors import ExitCode, WalflowError
 
 
@@ -77,7 +77,7 @@ Caused by: org.postgresql.util.PSQLException: FATAL: role is not permitted to lo
 
 def test_a_failed_tasks_reason_is_the_innermost_cause() -> None:
     tasks = [{"id": 0, "state": "FAILED", "trace": TRACE}]
-    state = _state({"name": "users", "connector": {"state": "RUNNING"}, "tasks": tasks})
+    state = state_of({"name": "users", "connector": {"state": "RUNNING"}, "tasks": tasks})
     assert state.has_failed
     assert (
         state.reason == "org.postgresql.util.PSQLException: FATAL: role is not permitted to log in"
@@ -86,7 +86,7 @@ def test_a_failed_tasks_reason_is_the_innermost_cause() -> None:
 
 def test_a_trace_without_causes_is_told_by_its_first_line() -> None:
     connector = {"state": "FAILED", "trace": "java.lang.OutOfMemoryError: heap\n\tat …"}
-    state = _state({"name": "users", "connector": connector, "tasks": []})
+    state = state_of({"name": "users", "connector": connector, "tasks": []})
     assert state.reason == "java.lang.OutOfMemoryError: heap"
 
 

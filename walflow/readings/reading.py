@@ -6,7 +6,7 @@ log positions are bytes since the beginning of PostgreSQL's WAL; rates are per s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -101,8 +101,11 @@ class Slot:
     """WAL that PostgreSQL keeps for it."""
     lag_bytes: int
     """From `confirmed` to the end of the log, changes of tables that are not captured included."""
+    inactive_since_ms: float | None = None
+    """Since when nobody reads it; None: somebody does."""
     lag_ms: float | None = None
-    """How long ago the end of the log was where `confirmed` is; None: not seen for long enough."""
+    """How long ago the end of the log was where the reader is: at `sent` while somebody reads, else at
+    `confirmed`. At least so long where no look goes back that far; None: there was one look only."""
     limit_bytes: int | None = None
     """`max_slot_wal_keep_size`; None: no limit."""
     left_bytes: int | None = None
@@ -179,11 +182,16 @@ class TopicReading:
     """A topic that is not internal to Kafka."""
 
     name: str
+    id: str
+    """A UUID: another one where a topic of this name was made anew."""
     table: str | None
     """The captured table whose changes it holds, `schema.table`; None: it holds something else."""
     partitions: tuple[PartitionReading, ...]
     per_second: float | None = None
     """Offsets by which it grows: records, and a marker for each transaction."""
+    uncommitted_ms: float | None = None
+    """How long a committed end has stood before a transaction that is open; None: none has, or it was
+    seen once only."""
 
     @property
     def end(self) -> int:
@@ -296,6 +304,27 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferentCell:
+    """A column whose values differ, both as text; None is a null."""
+
+    column: str
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentRow:
+    """A row that verify found not to be the same on both sides."""
+
+    kind: str
+    """missing, different or extra."""
+    key: str
+    """`column=value, …`"""
+    columns: tuple[DifferentCell, ...] = ()
+    """Of a different row."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedTable:
     table: str
     verdict: str
@@ -306,6 +335,8 @@ class VerifiedTable:
     extra: int
     note: str
     """Why it could not tell; else empty."""
+    differences: tuple[DifferentRow, ...] = ()
+    """The first of them; `missing`, `different` and `extra` count all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,8 +447,11 @@ class Reading:
     """From source to target."""
     held_up_by: str | None = None
     """The first stage that does not pass on what comes, as a sentence; None: all do."""
-    problems: tuple[str, ...] = field(default=())
-    """All that is wrong, as sentences, that of `held_up_by` first."""
+    problems: tuple[str, ...] = ()
+    """All that keeps changes from arriving, or soon will, as sentences; that of `held_up_by` first."""
+    warnings: tuple[str, ...] = ()
+    """What wants looking at though changes arrive: dead letters, differences that verify found, a canary
+    that did not come through."""
 
     @property
     def is_healthy(self) -> bool:

@@ -31,6 +31,27 @@ def new_admin(
     )
 
 
+def new_consumer(
+    settings: Settings, bootstrap_ms: int = BOOTSTRAP_MS, **options: Any
+) -> kafka.KafkaConsumer:
+    """A consumer of committed records, without a group, that its caller has to close.
+
+    Raises:
+        KafkaError, ValueError: Kafka does not answer.
+    """
+    return kafka.KafkaConsumer(
+        bootstrap_servers=settings.address("kafka"),
+        isolation_level="read_committed",
+        bootstrap_timeout_ms=bootstrap_ms,
+        group_id=None,
+        enable_auto_commit=False,
+        # Where retention has taken what was asked for, the next that is kept.
+        auto_offset_reset="earliest",
+        fetch_max_bytes=FETCH_BYTES,
+        **options,
+    )
+
+
 @contextmanager
 def admin(settings: Settings) -> Iterator[kafka.KafkaAdminClient]:
     """An admin client for as long as the `with` lasts.
@@ -54,20 +75,7 @@ def consumer(settings: Settings, **options: Any) -> Iterator[kafka.KafkaConsumer
         WalflowError: Kafka does not answer, or refuses.
     """
     with failures_told(settings):
-        client = _made(
-            settings,
-            lambda: kafka.KafkaConsumer(
-                bootstrap_servers=settings.address("kafka"),
-                isolation_level="read_committed",
-                bootstrap_timeout_ms=BOOTSTRAP_MS,
-                group_id=None,
-                enable_auto_commit=False,
-                # Where retention has taken what was asked for, the next that is kept.
-                auto_offset_reset="earliest",
-                fetch_max_bytes=FETCH_BYTES,
-                **options,
-            ),
-        )
+        client = _made(settings, lambda: new_consumer(settings, **options))
         try:
             yield client
         finally:

@@ -1,0 +1,1 @@
+"""A marked row that is followed through every hop, as a check that changes arrive."""

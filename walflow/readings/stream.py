@@ -1,0 +1,123 @@
+"""The stream's part of a reading: whether it runs and, as it tells in Cassandra, how far it has come."""
+
+import socket
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cassandra.cluster import Cluster, Session
+
+from walflow.readings.reading import Applied, Stream, TaskFailure
+from walflow.settings import Settings
+from walflow.stack.cassandra import cluster
+
+TIMEOUT_SECONDS = 3.0
+PORT_SECONDS = 1.0
+TOGETHER_SECONDS = 10.0
+"""Tasks of one batch begin within this time."""
+FAILURE_SECONDS = 120.0
+"""So long a failure of a task is news."""
+MAX_FAILURES = 20
+
+# All columns: a stack that was not started since an upgrade may lack the newest.
+_PROGRESS = "SELECT * FROM walflow.stream_progress"
+_TASKS = "SELECT started_at FROM walflow.stream_tasks"
+_FAILURES = "SELECT halts, reason, writetime(reason) AS written FROM walflow.stream_failures"
+
+
+class TargetSession:
+    """A session with Cassandra that is made when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cluster: Cluster | None = None
+        self._session: Session | None = None
+
+    def get(self) -> Session:
+        """
+        Raises:
+            NoHostAvailable: Cassandra does not answer.
+        """
+        if self._session is None:
+            self._cluster = cluster(self._settings, metadata=False)
+            session = self._cluster.connect()
+            session.default_timeout = TIMEOUT_SECONDS
+            self._session = session
+        return self._session
+
+    def forget(self) -> None:
+        connected, self._cluster, self._session = self._cluster, None, None
+        if connected is not None:
+            connected.shutdown()
+
+
+class StreamPart:
+    """Asks Cassandra what the stream has told there, and whether the stream's driver listens."""
+
+    what = "Cassandra"
+    advice = "`walflow status` says whether it runs; `walflow up cassandra` starts it."
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._target = TargetSession(settings)
+
+    def read(self) -> Stream:
+        """
+        Raises:
+            NoHostAvailable, DriverException: Cassandra does not answer.
+        """
+        session = self._target.get()
+        asked = [session.execute_async(query) for query in (_PROGRESS, _TASKS, _FAILURES)]
+        progress, tasks, failures = (future.result() for future in asked)
+        started = sorted(_ms(row.started_at) for row in tasks if row.started_at)
+        newest = started[-1] if started else None
+        return Stream(
+            is_up=self._listens(),
+            tasks=sum(newest - at < TOGETHER_SECONDS * 1000 for at in started) if newest else 0,
+            newest_task_at_ms=newest,
+            applied=tuple(sorted(map(_applied, progress), key=lambda a: (a.topic, a.partition))),
+            failures=recent_failures(failures, time.time() * 1000),
+        )
+
+    def forget(self) -> None:
+        self._target.forget()
+
+    def _listens(self) -> bool:
+        host, port = self._settings.address("spark_ui").split(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+
+def recent_failures(rows: Iterable[Any], now_ms: float) -> tuple[TaskFailure, ...]:
+    """The failures that are news, newest first.
+
+    Args:
+        rows: with `halts`, `reason` and `written`, which is in microseconds.
+    """
+    told = [
+        TaskFailure(row.written / 1000, row.reason, bool(row.halts))
+        for row in rows
+        if row.written is not None and row.written / 1000 > now_ms - FAILURE_SECONDS * 1000
+    ]
+    return tuple(sorted(told, key=lambda failure: -failure.at_ms)[:MAX_FAILURES])
+
+
+def _applied(row: Any) -> Applied:
+    committed, recorded = getattr(row, "committed_at", None), row.source_time
+    return Applied(
+        row.topic,
+        row.partition,
+        row.applied_offset,
+        None if committed is None else _ms(committed),
+        None if recorded is None else _ms(recorded),
+        _ms(row.applied_at),
+    )
+
+
+def _ms(moment: datetime) -> float:
+    """Of the driver's time, which is in UTC and does not say so."""
+    return moment.replace(tzinfo=UTC).timestamp() * 1000
