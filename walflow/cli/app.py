@@ -17,6 +17,7 @@ from walflow.cli import (
     schemas,
     snapshot,
     stack,
+    status,
     tables,
     topics,
     verify,
@@ -36,7 +37,7 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.restart)
-app.command()(stack.status)
+app.command()(status.status)
 app.command()(stack.logs)
 app.command()(stack.demo)
 app.command()(stack.doctor)

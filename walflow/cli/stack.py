@@ -1,6 +1,5 @@
-"""up, down, restart, status, logs, doctor, demo."""
+"""up, down, restart, logs, doctor, demo."""
 
-import json
 import os
 from typing import Annotated
 
@@ -9,21 +8,17 @@ import typer
 from walflow import demo as demonstration
 from walflow import doctor as checks
 from walflow.cli import compose
-from walflow.cli.output import Format, data, messages, table
+from walflow.cli.output import messages
 from walflow.cli.starting import Starting
-from walflow.compose import connector_failures as compose_failures
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import load
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
-from walflow.stack.status import connector_failures, connector_healths, service_states
 from walflow.stack.supervision import Supervisor
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="SERVICE", help="Services; all without any.")
 ]
-COLUMNS = ("SERVICE", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "ADDRESS")
-Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")]
 
 
 def up(names: Names = None) -> None:
@@ -71,38 +66,6 @@ def restart(
         lifecycle.stop(supervisor, named, lambda name: messages.print(f"stopping {name}"))
     with Starting(messages) as starting:
         lifecycle.up(settings, with_needs(known, names), starting.events)
-
-
-def status(output: Output = Format.TABLE) -> None:
-    """Show each service: state, process, uptime, restarts, memory, address.
-
-    In compose mode: order and time of its start instead of a process. Exit code 0: every service
-    is up and ready and no connector has failed; 1: not so.
-    """
-    settings = load()
-    in_compose = settings.mode == "compose"
-    columns = compose.COLUMNS if in_compose else COLUMNS
-    states = compose.states(settings) if in_compose else service_states(settings)
-    if output is Format.JSON:
-        data.print_json(json.dumps([state.as_dict() for state in states]))
-    else:
-        grid = table(*columns)
-        for state in states:
-            grid.add_row(*state.as_row())
-        data.print(grid)
-        for state in states:
-            if state.reason:
-                messages.print(f"{state.name}: {state.reason}", style="yellow", markup=False)
-    connectors = []
-    if any(s.name == "connect" and s.is_ready for s in states):
-        noted = compose_failures.read if in_compose else connector_failures
-        connectors = connector_healths(settings, noted(settings))
-    for connector in connectors:
-        if connector.has_failed or connector.restarts:
-            style = "red" if connector.has_failed else "yellow"
-            messages.print(connector.sentence, style=style, markup=False, highlight=False)
-    if any(c.has_failed for c in connectors) or not all(state.is_ready for state in states):
-        raise typer.Exit(ExitCode.FAILED)
 
 
 def logs(

@@ -12,6 +12,7 @@ from rich.console import Console
 from change_stream.record import Record
 from change_stream.schemas import SchemaRegistry
 from walflow.cli.output import Format, data, messages, table
+from walflow.cli.units import size
 from walflow.errors import WalflowError
 from walflow.registry.api import registry_api
 from walflow.settings import load
@@ -59,7 +60,7 @@ def list_topics(
             str(len(topic.partitions)),
             str(topic.replicas),
             str(topic.offsets),
-            _size(topic.bytes),
+            size(topic.bytes),
             topic.newest or "none",
         )
     data.print(grid)
@@ -89,7 +90,7 @@ def describe(name: Topic, output: Output = Format.TABLE) -> None:
             ", ".join(map(str, partition.in_sync)),
             str(partition.first),
             str(partition.end),
-            _size(partition.bytes),
+            size(partition.bytes),
         )
     data.print(grid)
     told = [("newest", topic.newest or "none")]
@@ -176,11 +177,3 @@ def tail(
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _size(count: int) -> str:
-    """Bytes in the largest unit that leaves a number of 1 or more."""
-    size, units = float(count), ["B", "KiB", "MiB", "GiB"]
-    while size >= 1024 and len(units) > 1:
-        size, units = size / 1024, units[1:]
-    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"

@@ -10,6 +10,7 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
+from walflow.readings.parts import require_listening
 from walflow.readings.reading import Broker, PartitionReading, TopicReading
 from walflow.settings import Settings
 from walflow.topics.clients import new_admin
@@ -39,9 +40,10 @@ class BrokerPart:
     def read(self) -> Broker:
         """
         Raises:
-            KafkaError, ValueError: it does not answer.
+            OSError, KafkaError, ValueError: it does not answer.
         """
         if self._client is None:
+            require_listening(self._settings.address("kafka"))
             self._client = new_admin(self._settings, TIMEOUT_MS, TIMEOUT_MS)
             self._listed_at = 0.0
         client = self._client

@@ -12,7 +12,7 @@ from change_stream.change import read_envelope
 from change_stream.record import Record, Undecodable
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
 from walflow.readings.letters import Letters
-from walflow.readings.parts import reason_of
+from walflow.readings.parts import reason_of, require_listening
 from walflow.readings.pending import Pending, Place, Unapplied
 from walflow.readings.reading import DeadLetters, TopicReading, Unreachable
 from walflow.readings.stream import TargetSession
@@ -60,6 +60,7 @@ class FollowingPart:
             KafkaError: Kafka does not answer.
         """
         if self._client is None:
+            require_listening(self._settings.address("kafka"))
             self._client = new_consumer(
                 self._settings,
                 TIMEOUT_MS,

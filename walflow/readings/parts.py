@@ -1,5 +1,6 @@
 """Asking several servers at the same time, each within a bound, whatever becomes of the others."""
 
+import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,8 @@ from typing import Any, Protocol
 
 from walflow.errors import WalflowError
 from walflow.readings.reading import Unreachable
+
+PORT_SECONDS = 1.0
 
 
 class Part(Protocol):
@@ -88,6 +91,16 @@ def _read(part: Part, arguments: tuple[Any, ...]) -> Any:
     except Exception as error:  # each client has exceptions of its own, and some raise any
         part.forget()
         return Unreachable(part.what, reason_of(error), part.advice)
+
+
+def require_listening(address: str) -> None:
+    """Fail at once where nobody listens: Kafka's client would look for a broker for seconds.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, port = address.rsplit(":", 1)
+    socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
 
 
 def reason_of(error: Exception) -> str:

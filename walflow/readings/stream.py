@@ -1,6 +1,5 @@
 """The stream's part of a reading: whether it runs and, as it tells in Cassandra, how far it has come."""
 
-import socket
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,12 +7,12 @@ from typing import Any
 
 from cassandra.cluster import Cluster, Session
 
+from walflow.readings.parts import require_listening
 from walflow.readings.reading import Applied, Stream, TaskFailure
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 
 TIMEOUT_SECONDS = 3.0
-PORT_SECONDS = 1.0
 TOGETHER_SECONDS = 10.0
 """Tasks of one batch begin within this time."""
 FAILURE_SECONDS = 120.0
@@ -84,9 +83,8 @@ class StreamPart:
         self._target.forget()
 
     def _listens(self) -> bool:
-        host, port = self._settings.address("spark_ui").split(":")
         try:
-            socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
+            require_listening(self._settings.address("spark_ui"))
         except OSError:
             return False
         return True
