@@ -8,6 +8,7 @@ import typer
 
 from walflow import __version__
 from walflow.cli import (
+    canary,
     connectors,
     deadletters,
     loggers,
@@ -20,6 +21,7 @@ from walflow.cli import (
     status,
     tables,
     topics,
+    trace,
     verify,
 )
 from walflow.cli.output import messages
@@ -38,6 +40,8 @@ app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.restart)
 app.command()(status.status)
+app.command()(trace.trace)
+app.command()(canary.canary)
 app.command()(stack.logs)
 app.command()(stack.demo)
 app.command()(stack.doctor)

@@ -42,10 +42,7 @@ def status(
     comes; 1: not so. With --watch and -o json a line for each look.
     """
     settings = load()
-    if watch:
-        is_healthy = _watch(settings, every, output)
-    else:
-        is_healthy = _once(settings, output)
+    is_healthy = _watch(settings, every, output) if watch else _once(settings, output)
     if not is_healthy:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.errors import ExitCode, WalflowError
-from walflow.settings import load
+from walflow.settings import Settings, load
 from walflow.text import shortened
-from walflow.verify import scanning
+from walflow.verify import history, scanning
 from walflow.verify.catalog import SourceTable
 from walflow.verify.comparison import BARRIER_SECONDS, Choice, Events, opened
 from walflow.verify.results import Difference, Kind, TableResult, Verdict
@@ -57,10 +57,12 @@ def verify(
     Exit code 0: equal; 1: different; 2: it could not tell, wrong usage included.
     """
     choice = _choice(tables, where, sample, keys)
+    settings = load()
     try:
-        results = _results(tables or (), choice, limit, timeout)
+        results = _results(settings, tables or (), choice, limit, timeout)
     except WalflowError as error:
         raise WalflowError(error.sentence, ExitCode.USAGE) from error
+    _note(settings, results, choice)
     if output is Format.JSON:
         data.print_json(json.dumps([result.as_dict() for result in results]))
     else:
@@ -80,13 +82,23 @@ def _choice(
     return Choice(where, tuple(keys or ()), sample)
 
 
-def _results(names: Sequence[str], choice: Choice, limit: int, timeout: float) -> list[TableResult]:
-    with _Bars(messages) as bars, opened(load(), bars.events, timeout) as comparison:
+def _results(
+    settings: Settings, names: Sequence[str], choice: Choice, limit: int, timeout: float
+) -> list[TableResult]:
+    with _Bars(messages) as bars, opened(settings, bars.events, timeout) as comparison:
         results = []
         for source in comparison.tables(names):
             results.append(comparison.compare(source, choice, limit=limit))
             bars.clear()
         return results
+
+
+def _note(settings: Settings, results: Sequence[TableResult], choice: Choice) -> None:
+    """Keep the run for `walflow status` and the monitor; that it cannot be kept changes no verdict."""
+    try:
+        history.note(settings, results, is_partial=choice != Choice())
+    except OSError as error:
+        messages.print(f"This run is not kept below {settings.run_dir}: {error}.", style="yellow")
 
 
 def _outcome(results: Sequence[TableResult]) -> Outcome:

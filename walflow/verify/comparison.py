@@ -143,7 +143,9 @@ class Comparison:
         """The keys to look at closely: all that were picked, or those on which the scans differ."""
         with RecordFile(directory / "picked", 0) as suspects:
             if choice.keys:
-                for key in rows.given_keys([_given(planned, text) for text in choice.keys]):
+                for key in rows.given_keys(
+                    [given_values(planned.source, text) for text in choice.keys]
+                ):
                     suspects.add(key)
             elif choice.where is not None:
                 rows.keys_where(choice.where, suspects.add)
@@ -206,18 +208,21 @@ def _arc(choice: Choice) -> target.Arc:
     return target.Arc(start, int(target.RING * choice.sample / 100))
 
 
-def _given(planned: Plan, text: str) -> list[str]:
-    """The values of a key as the command line gives it."""
-    key = planned.source.key
-    if len(key) == 1:
+def given_values(source: SourceTable, text: str) -> list[str]:
+    """The values of a key as the command line gives it.
+
+    Raises:
+        CannotTell: a composite key that is no JSON array of its values.
+    """
+    if len(source.key) == 1:
         return [text]
     try:
         given = json.loads(text)
     except ValueError:
         given = None
-    if not isinstance(given, list) or len(given) != len(key):
+    if not isinstance(given, list) or len(given) != len(source.key):
         raise CannotTell(
-            f"--keys {text}: the key of {planned.source.full_name} is ({', '.join(key)}). Give it as"
-            f' a JSON array of {len(key)} values, for example ["DE", 17].'
+            f"{text}: the key of {source.full_name} is ({', '.join(source.key)}). Give it as"
+            f' a JSON array of {len(source.key)} values, for example ["DE", 17].'
         )
     return [value if isinstance(value, str) else json.dumps(value) for value in given]

@@ -1,0 +1,1 @@
+"""Where one key is at every hop from PostgreSQL to Cassandra."""
