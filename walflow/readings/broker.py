@@ -40,7 +40,7 @@ class BrokerPart:
     def read(self) -> Broker:
         """
         Raises:
-            OSError, KafkaError, ValueError: it does not answer.
+            WalflowError, KafkaError, ValueError: it does not answer.
         """
         if self._client is None:
             require_listening(self._settings.address("kafka"))

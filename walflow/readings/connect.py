@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import requests
 
 from walflow.connect_api import state_of
+from walflow.readings.parts import require_listening
 from walflow.readings.reading import ConnectorReading
 from walflow.settings import Settings
 from walflow.stack.http import message_of
@@ -35,9 +36,11 @@ class ConnectPart:
     def read(self) -> Connectors:
         """
         Raises:
-            requests.RequestException: it does not answer, or refuses.
+            WalflowError, requests.RequestException: it does not answer, or refuses.
         """
-        self._http = self._http or requests.Session()
+        if self._http is None:
+            require_listening(self._settings.address("connect"))
+            self._http = requests.Session()
         answer = self._http.get(
             f"http://{self._settings.address('connect')}/connectors?expand=status&expand=info",
             timeout=TIMEOUT_SECONDS,

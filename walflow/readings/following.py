@@ -57,7 +57,7 @@ class FollowingPart:
             letters: the dead-letter topic; None: there is none.
 
         Raises:
-            KafkaError: Kafka does not answer.
+            WalflowError, KafkaError: Kafka does not answer.
         """
         if self._client is None:
             require_listening(self._settings.address("kafka"))

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Any, Protocol
 
-from walflow.errors import WalflowError
+from walflow.errors import ExitCode, WalflowError
 from walflow.readings.reading import Unreachable
 
 PORT_SECONDS = 1.0
@@ -94,17 +94,21 @@ def _read(part: Part, arguments: tuple[Any, ...]) -> Any:
 
 
 def require_listening(address: str) -> None:
-    """Fail at once where nobody listens: Kafka's client would look for a broker for seconds.
+    """Fail at once, and with few words, where nobody listens: some clients would look for long.
 
     Raises:
-        OSError: nobody does.
+        WalflowError: nobody does.
     """
     host, port = address.rsplit(":", 1)
-    socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
+    try:
+        socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
+    except OSError as error:
+        raise WalflowError(f"nobody listens at {address}", ExitCode.NOT_READY) from error
 
 
 def reason_of(error: Exception) -> str:
     """An exception as the middle of a sentence, in one line."""
-    text = error.sentence if isinstance(error, WalflowError) else str(error)
-    line = " ".join(text.split()).rstrip(".")
+    if isinstance(error, WalflowError):
+        return " ".join(error.sentence.split()).rstrip(".")
+    line = " ".join(str(error).split()).rstrip(".?")
     return f"{type(error).__name__}: {line}" if line else type(error).__name__

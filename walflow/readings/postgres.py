@@ -6,6 +6,7 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 
+from walflow.readings.parts import require_listening
 from walflow.readings.reading import Ingest, Slot, Source, User, Wal, Writes
 from walflow.settings import Settings
 from walflow.verify.barrier import SLOT
@@ -69,9 +70,10 @@ class PostgresPart:
     def read(self) -> Source:
         """
         Raises:
-            psycopg2.Error: it does not answer.
+            WalflowError, psycopg2.Error: it does not answer.
         """
         if self._connection is None:
+            require_listening(self._settings.address("postgres"))
             self._connection = self._connected()
         with self._connection.cursor() as cursor:
             cursor.execute(_SLOTS)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cassandra.cluster import Cluster, Session
 
+from walflow.errors import WalflowError
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Applied, Stream, TaskFailure
 from walflow.settings import Settings
@@ -36,9 +37,10 @@ class TargetSession:
     def get(self) -> Session:
         """
         Raises:
-            NoHostAvailable: Cassandra does not answer.
+            NoHostAvailable, WalflowError: Cassandra does not answer.
         """
         if self._session is None:
+            require_listening(self._settings.address("cassandra"))
             self._cluster = cluster(self._settings, metadata=False)
             session = self._cluster.connect()
             session.default_timeout = TIMEOUT_SECONDS
@@ -64,7 +66,7 @@ class StreamPart:
     def read(self) -> Stream:
         """
         Raises:
-            NoHostAvailable, DriverException: Cassandra does not answer.
+            WalflowError, NoHostAvailable, DriverException: Cassandra does not answer.
         """
         session = self._target.get()
         asked = [session.execute_async(query) for query in (_PROGRESS, _TASKS, _FAILURES)]
@@ -85,7 +87,7 @@ class StreamPart:
     def _listens(self) -> bool:
         try:
             require_listening(self._settings.address("spark_ui"))
-        except OSError:
+        except WalflowError:
             return False
         return True
 
