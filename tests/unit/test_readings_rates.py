@@ -15,6 +15,7 @@ from walflow.readings.rates import (
 )
 from walflow.readings.reading import (
     Broker,
+    Ingest,
     PartitionReading,
     Source,
     Unreachable,
@@ -35,7 +36,7 @@ def test_rates_are_what_was_counted_between_the_two_looks() -> None:
         source=replace(
             SOURCE,
             wal=Wal(3000),
-            ingest=replace(SOURCE.ingest, writes=(Writes("public.users", 20, 5, 1),)),
+            ingest=Ingest((writes,), ()),
         ),
         broker=Broker((topic,)),
         tables=(replace(LAG, end_offset=40, applied_offset=38),),

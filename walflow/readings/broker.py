@@ -28,7 +28,7 @@ class BrokerPart:
     """Asks Kafka over a connection that it keeps."""
 
     what = "Kafka"
-    advice = "`walflow status` says whether it runs; `walflow up kafka` starts it."
+    advice = "`walflow up kafka` starts it; `walflow logs kafka` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -27,7 +27,7 @@ class ConnectPart:
     """Asks a worker of Connect over a connection that it keeps."""
 
     what = "Kafka Connect"
-    advice = "`walflow status` says whether it runs; `walflow up connect` starts it."
+    advice = "`walflow up connect` starts it; `walflow logs connect` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -58,7 +58,7 @@ class PostgresPart:
     """Asks PostgreSQL over a connection that it keeps."""
 
     what = "PostgreSQL"
-    advice = "`walflow status` says whether it runs; `walflow up postgres` starts it."
+    advice = "`walflow up postgres` starts it; `walflow logs postgres` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

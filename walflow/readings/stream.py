@@ -57,7 +57,7 @@ class StreamPart:
     """Asks Cassandra what the stream has told there, and whether the stream's driver listens."""
 
     what = "Cassandra"
-    advice = "`walflow status` says whether it runs; `walflow up cassandra` starts it."
+    advice = "`walflow up cassandra` starts it; `walflow logs cassandra` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
