@@ -27,6 +27,8 @@ from walflow.verify.barrier import topic_of
 SECONDS = 30.0
 KAFKA_POLL_MS = 20
 TARGET_POLL_SECONDS = 0.002
+AGAIN_SECONDS = 0.2
+"""After a failure: Cassandra may just be making the table."""
 COMMIT, KAFKA, CASSANDRA = "commit", "kafka", "cassandra"
 CHANGES = {
     "insert": f"INSERT INTO {TABLE} (id, step) VALUES (%(id)s, 'insert')",
@@ -126,6 +128,7 @@ class _Watched:
         with self._changed:
             self._change = change
             self.seen_at.clear()
+            self._failures.clear()
             self._changed.notify_all()
 
     def places(self, give_up: float) -> Iterator[str]:
@@ -138,8 +141,7 @@ class _Watched:
         while len(told) < len(self._eyes):
             with self._changed:
                 self._changed.wait_for(
-                    lambda: set(self.seen_at) - told or self._failures,
-                    max(0.0, give_up - time.monotonic()),
+                    lambda: set(self.seen_at) - told, max(0.0, give_up - time.monotonic())
                 )
                 new = sorted(set(self.seen_at) - told, key=lambda place: self.seen_at[place])
                 failures = dict(self._failures)
@@ -149,7 +151,7 @@ class _Watched:
             if missing and not new:
                 place = missing[0]
                 error = failures.get(place)
-                because = f": {error}" if error is not None else ""
+                because = f"; the last failure there: {error}" if error is not None else ""
                 raise _NotSeen(f"The {self._change} was not seen in {place.capitalize()}{because}.")
 
     def _watch(self, eye: _Eye) -> None:
@@ -163,11 +165,11 @@ class _Watched:
                 change = self._change
             try:
                 is_seen = eye.look(change)
-            except Exception as error:  # told where the hop is missed
+            except Exception as error:  # told if the hop is missed
+                is_seen = False
                 with self._changed:
                     self._failures[eye.place] = error
-                    self._changed.notify_all()
-                return
+                    self._changed.wait_for(lambda: self._ended, AGAIN_SECONDS)
             if is_seen:
                 with self._changed:
                     if self._change == change:

@@ -18,6 +18,8 @@ from walflow.readings.reading import CanaryRun, Hop
 from walflow.settings import Settings, load
 
 SHOWN = 20
+FIRST_SECONDS = 120.0
+"""The stream begins to read a new topic, and makes its table in Cassandra."""
 
 
 def canary(
@@ -44,7 +46,8 @@ def canary(
     if show_history:
         _show_history(settings, output)
         return
-    _ensure(settings)
+    if _ensure(settings):
+        timeout = max(timeout, FIRST_SECONDS)
     run: CanaryRun | None
     if every is None:
         run = _one(settings, timeout, output)
@@ -54,11 +57,13 @@ def canary(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _ensure(settings: Settings) -> None:
+def _ensure(settings: Settings) -> bool:
+    """Have the table captured; whether it was not before."""
     with Reading(messages, TABLE) as reading:
         added = ensure(settings, reading.show)
     if added is not None:
         messages.print(f"Made {added.table}, captured from now on into {added.target}.")
+    return added is not None
 
 
 def _repeated(settings: Settings, timeout: float, every: float, output: Format) -> CanaryRun | None:

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import kafka
 import kafka.errors
@@ -13,28 +12,33 @@ from kafka.admin import OffsetSpec
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Broker, PartitionReading, TopicReading
 from walflow.settings import Settings
-from walflow.topics.clients import new_admin
+from walflow.topics.clients import new_admin, new_consumer
 from walflow.verify.catalog import OWN_SCHEMA
 
 TIMEOUT_MS = 3000
 TOPICS_SECONDS = 5.0
-"""How often the list of topics and their first offsets are read anew."""
+"""How often the list of topics is read anew, with their first offsets and what is not committed yet."""
 NOT_SHOWN = ("__", "walflow.connect.", "kafkasql-", "_schemas", "_confluent")
 """How the names of those begin in which Kafka, Connect and the registry keep what is theirs."""
-READ_COMMITTED = 1
 
 
 class BrokerPart:
-    """Asks Kafka over a connection that it keeps."""
+    """Asks Kafka over connections that it keeps.
+
+    The ends are asked for with a consumer, which remembers who leads a partition: an admin client asks
+    for that each time, which costs three times as much.
+    """
 
     what = "Kafka"
     advice = "`walflow up kafka` starts it; `walflow logs kafka` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: kafka.KafkaAdminClient | None = None
-        self._firsts: dict[TopicPartition, int] = {}
+        self._client: kafka.KafkaConsumer | None = None
+        self._admin: kafka.KafkaAdminClient | None = None
         self._ids: dict[str, str] = {}
+        self._firsts: dict[TopicPartition, int] = {}
+        self._written: dict[TopicPartition, int] = {}
         self._listed_at = 0.0
 
     def read(self) -> Broker:
@@ -42,34 +46,32 @@ class BrokerPart:
         Raises:
             WalflowError, KafkaError, ValueError: it does not answer.
         """
-        if self._client is None:
+        if self._client is None or self._admin is None:
             require_listening(self._settings.address("kafka"))
-            self._client = new_admin(self._settings, TIMEOUT_MS, TIMEOUT_MS)
+            self._admin = new_admin(self._settings, TIMEOUT_MS, TIMEOUT_MS)
+            self._client = new_consumer(self._settings, TIMEOUT_MS, request_timeout_ms=TIMEOUT_MS)
             self._listed_at = 0.0
-        client = self._client
         if time.monotonic() - self._listed_at > TOPICS_SECONDS:
-            self._list(client)
+            self._list(self._admin, self._client)
         try:
-            ends = _offsets(client, self._firsts, OffsetSpec.LATEST, READ_COMMITTED)
-            written = _offsets(client, self._firsts, OffsetSpec.LATEST)
-        except kafka.errors.UnknownTopicOrPartitionError:  # one was deleted since
-            self._list(client)
-            ends = _offsets(client, self._firsts, OffsetSpec.LATEST, READ_COMMITTED)
-            written = _offsets(client, self._firsts, OffsetSpec.LATEST)
-        return Broker(
-            topics_of(self._settings.topics.prefix, self._ids, self._firsts, ends, written)
-        )
+            ends = self._ends(self._client)
+        except (KeyError, kafka.errors.UnknownTopicOrPartitionError):  # one was deleted since
+            self._list(self._admin, self._client)
+            ends = self._ends(self._client)
+        prefix = self._settings.topics.prefix
+        return Broker(topics_of(prefix, self._ids, self._firsts, ends, self._written))
 
     def forget(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+        clients = (self._client, self._admin)
+        self._client = self._admin = None
+        for client in filter(None, clients):
             with contextlib.suppress(kafka.errors.KafkaError):
                 client.close()
 
-    def _list(self, client: kafka.KafkaAdminClient) -> None:
+    def _list(self, admin: kafka.KafkaAdminClient, client: kafka.KafkaConsumer) -> None:
         topics = [
             topic
-            for topic in client.describe_topics()
+            for topic in admin.describe_topics()
             if not topic["is_internal"] and not topic["name"].startswith(NOT_SHOWN)
         ]
         places = [
@@ -78,8 +80,13 @@ class BrokerPart:
             for partition in topic["partitions"]
         ]
         self._ids = {topic["name"]: str(topic["topic_id"]) for topic in topics}
-        self._firsts = _offsets(client, places, OffsetSpec.EARLIEST)
+        self._firsts = _offsets(admin, places, OffsetSpec.EARLIEST)
+        self._written = _offsets(admin, places, OffsetSpec.LATEST)
+        client.assign(places)  # so that it keeps knowing who leads them; nothing is fetched
         self._listed_at = time.monotonic()
+
+    def _ends(self, client: kafka.KafkaConsumer) -> dict[TopicPartition, int]:
+        return dict(client.end_offsets(list(self._firsts))) if self._firsts else {}
 
 
 def topics_of(
@@ -93,9 +100,9 @@ def topics_of(
     partitions: dict[str, list[PartitionReading]] = {}
     for place in sorted(ends):
         end = ends[place]
-        # They were asked for one after the other.
+        # They were asked for at different times.
         reading = PartitionReading(
-            place.partition, min(firsts.get(place, 0), end), end, max(end, written[place])
+            place.partition, min(firsts[place], end), end, max(end, written[place])
         )
         partitions.setdefault(place.topic, []).append(reading)
     return tuple(
@@ -118,13 +125,10 @@ def table_of(prefix: str, topic: str) -> str | None:
 
 def _offsets(
     client: kafka.KafkaAdminClient,
-    places: Sequence[TopicPartition] | Mapping[TopicPartition, Any],
+    places: Sequence[TopicPartition],
     spec: OffsetSpec,
-    isolation_level: int = 0,
 ) -> dict[TopicPartition, int]:
     if not places:
         return {}
-    found = client.list_partition_offsets(
-        dict.fromkeys(places, spec), isolation_level=isolation_level
-    )
+    found = client.list_partition_offsets(dict.fromkeys(places, spec))
     return {place: told.offset for place, told in found.items()}

@@ -174,7 +174,7 @@ class PartitionReading:
     end: int
     """Behind the last committed record."""
     written_end: int
-    """Behind the last record, committed or not."""
+    """Behind the last record, committed or not, as of some seconds ago; never below `end`."""
 
 
 @dataclass(frozen=True, slots=True)

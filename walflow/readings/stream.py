@@ -14,6 +14,8 @@ from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 
 TIMEOUT_SECONDS = 3.0
+TASKS_SECONDS = 3.0
+"""How often it is asked for tasks that began or failed."""
 TOGETHER_SECONDS = 10.0
 """Tasks of one batch begin within this time."""
 FAILURE_SECONDS = 120.0
@@ -62,6 +64,9 @@ class StreamPart:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._target = TargetSession(settings)
+        self._started: list[float] = []
+        self._failures: tuple[TaskFailure, ...] = ()
+        self._told_at = 0.0
 
     def read(self) -> Stream:
         """
@@ -69,20 +74,27 @@ class StreamPart:
             WalflowError, NoHostAvailable, DriverException: Cassandra does not answer.
         """
         session = self._target.get()
-        asked = [session.execute_async(query) for query in (_PROGRESS, _TASKS, _FAILURES)]
-        progress, tasks, failures = (future.result() for future in asked)
-        started = sorted(_ms(row.started_at) for row in tasks if row.started_at)
-        newest = started[-1] if started else None
+        progress = session.execute(_PROGRESS)
+        if time.monotonic() - self._told_at > TASKS_SECONDS:
+            self._read_tasks(session)
+        started = self._started
+        newest = max(started, default=None)
         return Stream(
             is_up=self._listens(),
             tasks=sum(newest - at < TOGETHER_SECONDS * 1000 for at in started) if newest else 0,
             newest_task_at_ms=newest,
             applied=tuple(sorted(map(_applied, progress), key=lambda a: (a.topic, a.partition))),
-            failures=recent_failures(failures, time.time() * 1000),
+            failures=self._failures,
         )
 
     def forget(self) -> None:
         self._target.forget()
+
+    def _read_tasks(self, session: Session) -> None:
+        tasks, failures = session.execute(_TASKS), session.execute(_FAILURES)
+        self._started = [_ms(row.started_at) for row in tasks if row.started_at]
+        self._failures = recent_failures(failures, time.time() * 1000)
+        self._told_at = time.monotonic()
 
     def _listens(self) -> bool:
         try:
