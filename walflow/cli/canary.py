@@ -16,8 +16,11 @@ from walflow.cli.units import duration
 from walflow.errors import ExitCode, WalflowError
 from walflow.readings.reading import CanaryRun, Hop
 from walflow.settings import Settings, load
+from walflow.text import shortened
 
 SHOWN = 20
+MAX_REASON = 60
+"""Characters; -o json has all."""
 FIRST_SECONDS = 120.0
 """The stream begins to read a new topic, and makes its table in Cassandra."""
 
@@ -129,7 +132,12 @@ def _show_history(settings: Settings, output: Format) -> None:
     for run in runs[-SHOWN:]:
         moment = datetime.fromtimestamp(run.at_ms / 1000, UTC).isoformat(timespec="seconds")
         times = [_arrival(run, change) for change in CHANGES]
-        grid.add_row(moment, "arrived" if run.succeeded else "missing", *times, run.reason)
+        grid.add_row(
+            moment,
+            "arrived" if run.succeeded else "missing",
+            *times,
+            shortened(run.reason, MAX_REASON),
+        )
     data.print(grid)
     arrived = sum(run.succeeded for run in runs)
     messages.print(f"{arrived} of {len(runs)} arrived; -o json has all.", highlight=False)

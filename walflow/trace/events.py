@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-from change_stream.record import DATUM_OFFSET, Record
+from change_stream.record import DATUM_OFFSET, Record, Undecodable
 from walflow.topics.reading import TopicReader
 from walflow.trace.keys import TracedKey, partition_of
 
@@ -27,9 +27,17 @@ def headers_in_use(reader: TopicReader, bounds: Bounds) -> set[bytes]:
 
 
 def candidates(key: TracedKey, headers: Iterable[bytes]) -> frozenset[bytes]:
-    """The key as each of the schemas in use writes it; empty where one of them cannot be told."""
-    written = [key.encoded(header) for header in headers]
-    if not written or None in written:
+    """The key as each of the schemas in use writes it; empty where one of them cannot be told.
+
+    A key that is not in the wire format, or of an unknown schema, is not one of Debezium's.
+    """
+    written = []
+    for header in headers:
+        try:
+            written.append(key.encoded(header))
+        except Undecodable:
+            continue
+    if None in written:
         return frozenset()
     return frozenset(each for each in written if each is not None)
 

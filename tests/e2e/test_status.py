@@ -1,0 +1,145 @@
+"""What `walflow status` tells of the real pipeline, while something holds it up and while not."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psutil
+
+from tests.conftest import STACK, Stack
+from walflow.connect_api import ConnectApi
+from walflow.readings.reader import BOUND_SECONDS, Reader
+from walflow.readings.reading import Source, StageName, StageState, Unreachable
+from walflow.settings import HOME
+
+WALFLOW = str(HOME / ".venv" / "bin" / "walflow")
+USERS = "public.created_users"
+
+
+@contextmanager
+def paused(stack: Stack) -> Iterator[None]:
+    """The connector is paused meanwhile."""
+    api = ConnectApi(f"http://{stack.settings.address('connect')}")
+    api.pause("users")
+    try:
+        yield
+    finally:
+        api.resume("users")
+
+
+def insert(source: Any) -> str:
+    user = str(uuid4())
+    with source.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO created_users (id, first_name, last_name, username)"
+            " VALUES (%s, 'Ada', 'Lovelace', %s)",
+            (user, f"ada-{user[:8]}"),
+        )
+    return user
+
+
+def pipeline(stack: Stack) -> tuple[int, Any]:
+    """Exit code, and what is told of the pipeline."""
+    answer = stack.walflow("status", "-o", "json")
+    return answer.returncode, json.loads(answer.stdout)["pipeline"]
+
+
+def test_a_pipeline_that_keeps_up_is_healthy_and_shown_from_source_to_target(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    insert(source)
+    eventually(lambda: pipeline(stack)[0], 0)
+    answer = stack.walflow("status")
+    _, told = pipeline(stack)
+    assert [stage["state"] for stage in told["stages"]] == ["ok"] * 4
+    (users,) = [table for table in told["tables"] if table["table"] == USERS]
+    assert (users["lag_events"], users["is_exact"], users["lag_ms"]) == (0, True, 0)
+    assert users["latency_ms"] is not None
+    assert told["source"]["slots"][0]["limit_bytes"] == 4096 * 2**20
+    for shown in ("STAGE", "SERVICE", "slot walflow: reserved", USERS, "connector users: RUNNING"):
+        assert shown in answer.stdout
+    assert "newest users: ada-" in answer.stdout
+
+
+def test_a_paused_connector_is_named_as_what_holds_changes_up_until_it_goes_on(
+    stack: Stack, eventually: Any
+) -> None:
+    with paused(stack):
+        code, told = pipeline(stack)
+        shown = stack.walflow("status")
+    assert code == shown.returncode == 1
+    assert told["held_up_by"] == (
+        "capture: Connector users is PAUSED. Let it go on: walflow connectors resume users."
+    )
+    assert [s["name"] for s in told["stages"] if s["state"] == "held"] == ["capture"]
+    assert f"held up by {told['held_up_by']}" in shown.stderr.replace("\n", " ")
+    eventually(lambda: pipeline(stack)[0], 0)
+
+
+def test_what_is_written_behind_a_pause_is_lag_of_capture_in_bytes_and_time(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    with Reader(stack.settings) as reader, paused(stack):
+        reader.read()
+        insert(source)
+
+        def capture() -> bool:
+            stage = reader.read().stage(StageName.CAPTURE)
+            return bool(stage.lag_bytes) and (stage.lag_ms or 0) > 0
+
+        eventually(capture, True)
+        assert reader.read().stage(StageName.APPLY).state is StageState.OK
+
+
+def test_a_server_that_is_away_is_told_within_the_bound_and_the_others_all_the_same(
+    stack: Stack,
+) -> None:
+    ports = stack.settings.ports.model_copy(update={"cassandra": 1, "connect": 2})
+    settings = stack.settings.model_copy(update={"ports": ports})
+    with Reader(settings) as reader:
+        reading = reader.read()
+    assert reading.took_ms < BOUND_SECONDS * 1000
+    assert isinstance(reading.source, Source)
+    assert isinstance(reading.stream, Unreachable)
+    assert isinstance(reading.connectors, Unreachable)
+    assert {part.what for part in reading.unreachable} == {"Kafka Connect", "Cassandra"}
+    assert reading.stage(StageName.APPLY).state is StageState.UNKNOWN
+
+
+def test_a_reading_a_second_takes_little_of_a_processor_and_no_more_memory_each_time(
+    stack: Stack,
+) -> None:
+    process = psutil.Process()
+    with Reader(stack.settings) as reader:
+        for _ in range(20):
+            reader.read()
+        times, memory = process.cpu_times(), process.memory_info().rss
+        for _ in range(100):
+            reader.read()
+        spent = process.cpu_times()
+        grown = process.memory_info().rss - memory
+    milliseconds = (spent.user + spent.system - times.user - times.system) * 10
+    assert milliseconds < 50, f"{milliseconds:.1f} ms of CPU for a reading"
+    assert grown < 10 * 2**20
+
+
+def test_watch_shows_look_after_look_and_ends_with_ctrl_c_without_a_traceback(
+    stack: Stack,
+) -> None:
+    command = [WALFLOW, "status", "--watch", "--every", "0.2", "-o", "json"]
+    watching = subprocess.Popen(
+        command, env=os.environ | STACK, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stdout is not None
+    looks = [json.loads(watching.stdout.readline()) for _ in range(3)]
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=30)
+    assert looks[0]["taken_at_ms"] < looks[1]["taken_at_ms"] < looks[2]["taken_at_ms"]
+    assert looks[2]["source"]["wal"]["bytes_per_second"] is not None
+    assert watching.returncode in (0, 1)
+    assert "Traceback" not in errors

@@ -1,0 +1,153 @@
+"""One key at every hop of the real pipeline, where all hops have happened and where one has not."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from cassandra.cluster import Session
+
+from tests.conftest import Stack
+from tests.e2e.test_status import insert, paused
+from tests.servers import EXECUTOR
+from walflow.trace.tracing import Request
+from walflow.trace.tracing import trace as traced
+
+TABLE = "e2e_traced"
+
+
+def trace(stack: Stack, table: str, key: str, scan: int = 1000) -> Any:
+    """What is told of a key, as JSON has it."""
+    return traced(stack.settings, Request(table, key, 5, scan)).as_dict()
+
+
+def test_a_row_is_followed_from_its_transaction_to_the_write_time_of_each_column(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    user = insert(source)
+    with source.cursor() as cursor:
+        cursor.execute("UPDATE created_users SET phone = '2' WHERE id = %s", (user,))
+    eventually(lambda: trace(stack, "created_users", user)["agree"], True)
+    told = trace(stack, "created_users", user.upper())
+    create, update = told["kafka"]["events"]
+    assert (create["op"], update["op"]) == ("create", "update")
+    assert update["xid"] == told["postgresql"]["xmin"]
+    assert update["lsn"] == told["postgresql"]["commit_lsn"]
+    assert update["after"]["phone"] == "2"
+    assert update["value"]["schema_id"] is not None
+    assert told["kafka"]["by_partitioner"]
+    assert update["applied"]
+    assert told["cassandra"]["phone"] == {
+        "value": "2",
+        "writetime": update["stamp"],
+        "differs": False,
+    }
+    assert [hop["happened"] for hop in told["hops"]] == [True, True]
+    shown = stack.walflow("trace", "created_users", user)
+    assert shown.returncode == 0
+    for part in ("PostgreSQL", f"{update['place']}: applied", "WRITETIME", "agree"):
+        assert part in shown.stdout
+
+
+def test_a_row_that_was_deleted_is_gone_on_both_sides_and_its_events_tell_of_it(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    user = insert(source)
+    with source.cursor() as cursor:
+        cursor.execute("DELETE FROM created_users WHERE id = %s", (user,))
+    eventually(
+        lambda: [e["op"] for e in trace(stack, "created_users", user)["kafka"]["events"]],
+        ["create", "delete", "tombstone"],
+    )
+    told = trace(stack, "created_users", user)
+    assert (told["postgresql"], told["cassandra"]) == (None, None)
+    assert told["sentence"] == ("PostgreSQL and Cassandra agree: neither has a row with this key.")
+
+
+def test_a_capture_that_has_not_happened_is_named_with_what_holds_it_up(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    with paused(stack):
+        user = insert(source)
+        told = trace(stack, "created_users", user)
+        assert not told["agree"]
+        assert told["hops"][0]["happened"] is False
+        assert "only PostgreSQL has the row" in told["sentence"]
+        assert "capture has not happened" in told["sentence"]
+        assert "Connector users is PAUSED" in told["sentence"]
+        answer = stack.walflow("trace", "created_users", user, "-o", "json")
+        assert answer.returncode == 1
+        assert json.loads(answer.stdout)["sentence"] == told["sentence"]
+    eventually(lambda: trace(stack, "created_users", user)["agree"], True)
+
+
+def test_an_apply_that_has_not_happened_is_named_with_where_the_stream_stands(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    with stack.servers.paused(EXECUTOR):
+        user = insert(source)
+        eventually(lambda: len(trace(stack, "created_users", user)["kafka"]["events"]), 1)
+        told = trace(stack, "created_users", user)
+        assert not told["agree"]
+        assert [hop["happened"] for hop in told["hops"]] == [True, False]
+        assert "apply has not happened. The stream has not applied" in told["sentence"]
+    eventually(lambda: trace(stack, "created_users", user)["agree"], True)
+
+
+def test_a_write_of_somebody_else_is_told_as_such(
+    stack: Stack, source: Any, target: Session, eventually: Any
+) -> None:
+    user = insert(source)
+    eventually(lambda: trace(stack, "created_users", user)["agree"], True)
+    target.execute("UPDATE created_users SET phone = 'foreign' WHERE id = %s", (UUID(user),))
+    told = trace(stack, "created_users", user)
+    assert "columns phone" in told["sentence"]
+    assert "by somebody else than the stream" in told["sentence"]
+    assert stack.walflow("repair", "public.created_users", "--keys", user, "--yes").returncode == 0
+    assert trace(stack, "created_users", user)["agree"]
+
+
+@pytest.fixture
+def composite(stack: Stack, source: Any) -> Iterator[str]:
+    """A captured table whose key is of a time and a text, types that are converted."""
+    with source.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE {TABLE} (at timestamptz, name text, amount numeric(12,2),"
+            " PRIMARY KEY (at, name))"
+        )
+    try:
+        added = stack.walflow("tables", "add", TABLE)
+        assert added.returncode == 0, added.stderr
+        yield TABLE
+    finally:
+        stack.walflow("tables", "remove", TABLE)
+        with source.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {TABLE}")
+
+
+def test_a_composite_key_with_converted_types_is_found_in_every_partition(
+    stack: Stack, source: Any, composite: str, eventually: Any
+) -> None:
+    at = datetime(2026, 11, 21, 18, 50, 0, 123000, tzinfo=UTC)
+    with source.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {composite} VALUES (%s, 'DE', 1.50), (%s, 'FR', 2)", (at, at))
+    key = json.dumps([at.isoformat(), "DE"])
+    eventually(lambda: trace(stack, composite, key)["agree"], True, 120)
+    told = trace(stack, composite, key)
+    assert [event["op"] for event in told["kafka"]["events"]] == ["create"]
+    assert told["cassandra"]["amount"]["value"] == "1.50"
+    assert not told["kafka"]["by_partitioner"]
+
+
+def test_a_key_that_nobody_has_and_a_table_that_is_not_captured(stack: Stack) -> None:
+    told = trace(stack, "created_users", str(uuid4()), scan=10)
+    assert told["agree"]
+    assert told["kafka"]["events"] == []
+    wrong = stack.walflow("trace", "created_users", "no uuid")
+    assert wrong.returncode == 2
+    assert "no uuid is no key of public.created_users (id)" in wrong.stderr
+    absent = stack.walflow("trace", "nothing", "1")
+    assert absent.returncode == 2
+    assert "There is no captured table nothing." in absent.stderr
