@@ -13,7 +13,7 @@ import psutil
 
 from tests.conftest import STACK, Stack
 from walflow.connect_api import ConnectApi
-from walflow.readings.reader import BOUND_SECONDS, Reader
+from walflow.readings.reader import BOUND_SECONDS, Reader, read
 from walflow.readings.reading import Source, StageName, StageState, Unreachable
 from walflow.settings import HOME
 
@@ -43,42 +43,45 @@ def insert(source: Any) -> str:
     return user
 
 
-def pipeline(stack: Stack) -> tuple[int, Any]:
-    """Exit code, and what is told of the pipeline."""
-    answer = stack.walflow("status", "-o", "json")
-    return answer.returncode, json.loads(answer.stdout)["pipeline"]
-
-
 def test_a_pipeline_that_keeps_up_is_healthy_and_shown_from_source_to_target(
     stack: Stack, source: Any, eventually: Any
 ) -> None:
-    insert(source)
-    eventually(lambda: pipeline(stack)[0], 0)
+    user = insert(source)
+    with Reader(stack.settings) as reader:
+
+        def users() -> tuple[int | None, bool, float | None]:
+            (lag,) = [lag for lag in reader.read().tables if lag.table == USERS]
+            return lag.lag_events, lag.is_exact, lag.lag_ms
+
+        eventually(users, (0, True, 0.0))
+        reading = reader.read()
+    assert reading.held_up_by is None
+    assert [stage.state for stage in reading.stages] == [StageState.OK] * 4
+    (lag,) = [lag for lag in reading.tables if lag.table == USERS]
+    assert lag.latency_ms is not None
+    assert isinstance(reading.source, Source)
+    assert reading.source.slot is not None
+    assert reading.source.slot.limit_bytes == 4096 * 2**20
     answer = stack.walflow("status")
-    _, told = pipeline(stack)
-    assert [stage["state"] for stage in told["stages"]] == ["ok"] * 4
-    (users,) = [table for table in told["tables"] if table["table"] == USERS]
-    assert (users["lag_events"], users["is_exact"], users["lag_ms"]) == (0, True, 0)
-    assert users["latency_ms"] is not None
-    assert told["source"]["slots"][0]["limit_bytes"] == 4096 * 2**20
+    assert answer.returncode == 0, answer.stderr
     for shown in ("STAGE", "SERVICE", "slot walflow: reserved", USERS, "connector users: RUNNING"):
         assert shown in answer.stdout
-    assert "newest users: ada-" in answer.stdout
+    assert f"ada-{user[:8]}" in answer.stdout
 
 
 def test_a_paused_connector_is_named_as_what_holds_changes_up_until_it_goes_on(
     stack: Stack, eventually: Any
 ) -> None:
     with paused(stack):
-        code, told = pipeline(stack)
-        shown = stack.walflow("status")
-    assert code == shown.returncode == 1
+        answer = stack.walflow("status", "-o", "json")
+    told = json.loads(answer.stdout)["pipeline"]
+    assert answer.returncode == 1
     assert told["held_up_by"] == (
         "capture: Connector users is PAUSED. Let it go on: walflow connectors resume users."
     )
     assert [s["name"] for s in told["stages"] if s["state"] == "held"] == ["capture"]
-    assert f"held up by {told['held_up_by']}" in shown.stderr.replace("\n", " ")
-    eventually(lambda: pipeline(stack)[0], 0)
+    assert f"held up by {told['held_up_by']}" in answer.stderr
+    eventually(lambda: read(stack.settings).held_up_by, None)
 
 
 def test_what_is_written_behind_a_pause_is_lag_of_capture_in_bytes_and_time(
@@ -107,7 +110,7 @@ def test_a_server_that_is_away_is_told_within_the_bound_and_the_others_all_the_s
     assert isinstance(reading.source, Source)
     assert isinstance(reading.stream, Unreachable)
     assert isinstance(reading.connectors, Unreachable)
-    assert {part.what for part in reading.unreachable} == {"Kafka Connect", "Cassandra"}
+    assert {"Kafka Connect", "Cassandra"} <= {part.what for part in reading.unreachable}
     assert reading.stage(StageName.APPLY).state is StageState.UNKNOWN
 
 
