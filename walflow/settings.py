@@ -263,15 +263,18 @@ def _reject_unknown_overrides() -> None:
                 )
 
 
-def _sentence(location: tuple[int | str, ...], message: str, value: Any) -> str:
-    key = ".".join(str(part) for part in location)
+def place_of(*location: int | str) -> str:
+    """Where a setting comes from: the environment variable that overrides it, or file and line."""
     variable = ENV_PREFIX + "__".join(str(part).upper() for part in location)
     if variable in os.environ:
-        where = f"environment variable {variable}"
-    else:
-        where = f"{SETTINGS_FILE}:{_line_of(location)}"
+        return f"environment variable {variable}"
+    return f"{SETTINGS_FILE}:{_line_of(location)}"
+
+
+def _sentence(location: tuple[int | str, ...], message: str, value: Any) -> str:
+    key = ".".join(str(part) for part in location)
     shown = "" if isinstance(value, dict) else f" (it is {value!r})"
-    return f"{where}: {key}: {message}{shown}."
+    return f"{place_of(*location)}: {key}: {message}{shown}."
 
 
 def _line_of_syntax_error(error: tomllib.TOMLDecodeError) -> int:

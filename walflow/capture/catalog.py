@@ -145,14 +145,20 @@ def split_name(name: str) -> tuple[str, str]:
     return (schema, table) if dot else ("public", schema)
 
 
-def find_table(cursor: Any, schema: str, name: str) -> SourceTable | None:
-    """A table, view or whatever has this name; None if nothing has."""
-    parameters = {
-        "schema": schema,
-        "name": name,
-        "role": CAPTURE_ROLE,
-        "publication": PUBLICATION,
-    }
+def find_table(
+    cursor: Any,
+    schema: str,
+    name: str,
+    role: str = CAPTURE_ROLE,
+    publication: str = PUBLICATION,
+) -> SourceTable | None:
+    """A table, view or whatever has this name; None if nothing has.
+
+    Args:
+        role: that captures it.
+        publication: by which it is captured.
+    """
+    parameters = {"schema": schema, "name": name, "role": role, "publication": publication}
     cursor.execute(_TABLE, parameters)
     row = cursor.fetchone()
     if row is None:

@@ -48,8 +48,8 @@ def require_same_settings(settings: Settings, connector: Connector, source: str)
     Raises:
         WalflowError: a setting is not as in pipeline.toml; each is named with both places.
     """
-    if _is_ours(settings, connector.config):
-        _refuse([f"{source}: {text}" for text in _mismatches(settings, connector.config)])
+    if is_ours(settings, connector.config):
+        _refuse([f"{source}: {text}" for text in mismatches(settings, connector.config)])
 
 
 def require_agreement(settings: Settings, connector: Connector, source: str) -> None:
@@ -59,7 +59,7 @@ def require_agreement(settings: Settings, connector: Connector, source: str) -> 
         WalflowError: what is wrong, by name and with the SQL that would change it.
     """
     require_same_settings(settings, connector, source)
-    if _is_ours(settings, connector.config):
+    if is_ours(settings, connector.config):
         _refuse(
             f"{source}: {name}: {problem.text}"
             for name, found in included_problems(settings, connector.config).items()
@@ -74,7 +74,7 @@ def _refuse(sentences: Iterable[str]) -> None:
 
 def captures_publication(settings: Settings, config: Mapping[str, str]) -> bool:
     """Whether it is the configuration of the connector from which this pipeline's stream reads."""
-    return _is_ours(settings, config) and config.get("publication.name") == PUBLICATION
+    return is_ours(settings, config) and config.get("publication.name") == PUBLICATION
 
 
 def require_nothing_lost(api: ConnectApi, connector: Connector, source: str) -> None:
@@ -154,7 +154,8 @@ def unpublished(table: SourceTable) -> list[Problem]:
     return found
 
 
-def _is_ours(settings: Settings, config: Mapping[str, str]) -> bool:
+def is_ours(settings: Settings, config: Mapping[str, str]) -> bool:
+    """Whether it is the configuration of a Debezium connector on this stack's PostgreSQL."""
     host, port = config.get("database.hostname"), config.get("database.port")
     return (
         config.get("connector.class") == DEBEZIUM
@@ -163,7 +164,8 @@ def _is_ours(settings: Settings, config: Mapping[str, str]) -> bool:
     )
 
 
-def _mismatches(settings: Settings, config: Mapping[str, str]) -> Iterator[str]:
+def mismatches(settings: Settings, config: Mapping[str, str]) -> Iterator[str]:
+    """What a connector does not have as pipeline.toml has it; each a sentence with both places."""
     topics = settings.topics
     wanted = {
         "topic.prefix": (

@@ -21,7 +21,7 @@ def entries(text: str) -> list[str]:
 def captures(config: Mapping[str, str], full_name: str) -> bool:
     """Whether a connector takes a table's changes; without a list it takes all."""
     listed = entries(config.get(SETTING, ""))
-    return not listed or any(_matches(entry, full_name) for entry in listed)
+    return not listed or any(matches(entry, full_name) for entry in listed)
 
 
 def literal_names(config: Mapping[str, str]) -> list[str]:
@@ -51,7 +51,7 @@ def without_table(config: Mapping[str, str], full_name: str) -> dict[str, str]:
             f"{full_name} is the only table that the connector captures. Without one it would capture"
             " every table; `walflow connectors delete` ends the capture."
         )
-    if matching := [entry for entry in left if _matches(entry, full_name)]:
+    if matching := [entry for entry in left if matches(entry, full_name)]:
         raise WalflowError(
             f"The connector captures {full_name} by the pattern {matching[0]} of its {SETTING}."
             " Change the pattern in the connector's JSON and apply that."
@@ -59,7 +59,8 @@ def without_table(config: Mapping[str, str], full_name: str) -> dict[str, str]:
     return {**config, SETTING: ",".join(left)}
 
 
-def _matches(entry: str, full_name: str) -> bool:
+def matches(entry: str, full_name: str) -> bool:
+    """Whether an expression is the whole name, whatever the case of its letters."""
     try:
         return re.fullmatch(entry, full_name, re.IGNORECASE) is not None
     except re.error:

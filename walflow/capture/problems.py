@@ -12,7 +12,7 @@ from typing import Any
 from walflow.capture.catalog import Identity, Index, SourceTable
 from walflow.capture.source import CAPTURE_ROLE
 from walflow.tables import RuleConflict, TableRule
-from walflow.verify.catalog import OWN_SCHEMA
+from walflow.verify.catalog import OWN_SCHEMA, PUBLICATION
 
 TABLE_KINDS = ("r", "p")
 """pg_class.relkind: an ordinary or a partitioned table."""
@@ -59,6 +59,23 @@ def problems_of(table: SourceTable, rule: TableRule) -> list[Problem]:
     if isinstance(key, Problem):
         return [*found, key]
     return [*found, *_rule(table, rule, key)]
+
+
+def source_problems_of(table: SourceTable, role: str, publication: str) -> list[Problem]:
+    """The same for any other connector's table, to which pipeline.toml's rules do not apply.
+
+    Args:
+        role: that the connector logs in as.
+        publication: that it reads.
+    """
+    unfit = _unfit(table)
+    if unfit is not None:
+        return [unfit]
+    key = _key(table)
+    return [
+        *_hidden_rows(table, role, publication),
+        *([key] if isinstance(key, Problem) else []),
+    ]
 
 
 def not_there(schema: str, name: str) -> Problem:
@@ -109,21 +126,23 @@ def _unfit(table: SourceTable) -> Problem | None:
     return None
 
 
-def _hidden_rows(table: SourceTable) -> Iterator[Problem]:
+def _hidden_rows(
+    table: SourceTable, role: str = CAPTURE_ROLE, publication: str = PUBLICATION
+) -> Iterator[Problem]:
     if table.row_filter:
         yield Problem(
             f"The publication holds {table.sql_name} with a filter, WHERE {table.row_filter}: rows"
             " outside it are not captured.",
             (
-                f"ALTER PUBLICATION walflow DROP TABLE {table.sql_name}",
-                f"ALTER PUBLICATION walflow ADD TABLE {table.sql_name}",
+                f"ALTER PUBLICATION {publication} DROP TABLE {table.sql_name}",
+                f"ALTER PUBLICATION {publication} ADD TABLE {table.sql_name}",
             ),
         )
     if table.hides_rows:
         yield Problem(
-            f"Row-level security of {table.sql_name} may hide rows from {CAPTURE_ROLE}, so a snapshot"
+            f"Row-level security of {table.sql_name} may hide rows from {role}, so a snapshot"
             " would lack them.",
-            (f"ALTER ROLE {CAPTURE_ROLE} BYPASSRLS",),
+            (f"ALTER ROLE {role} BYPASSRLS",),
         )
 
 

@@ -11,6 +11,7 @@ from walflow.cli import (
     canary,
     connectors,
     deadletters,
+    doctor,
     loggers,
     plugins,
     recover,
@@ -44,7 +45,7 @@ app.command()(trace.trace)
 app.command()(canary.canary)
 app.command()(stack.logs)
 app.command()(stack.demo)
-app.command()(stack.doctor)
+app.command()(doctor.doctor)
 app.command()(verify.verify)
 app.command()(repair.repair)
 app.command()(snapshot.snapshot)

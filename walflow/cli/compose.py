@@ -8,7 +8,7 @@ from walflow.cli.output import messages
 from walflow.compose import checks as compose_checks
 from walflow.compose import containers, lifecycle
 from walflow.compose.environment import project
-from walflow.doctor import Check
+from walflow.doctor.machine import Check
 from walflow.settings import Settings
 
 COLUMNS = ("ORDER", "SERVICE", "STATE", "STARTED", "UP", "RESTARTS", "MEMORY", "ADDRESS")

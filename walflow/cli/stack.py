@@ -1,4 +1,4 @@
-"""up, down, restart, logs, doctor, demo."""
+"""up, down, restart, logs, demo."""
 
 import os
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from walflow import demo as demonstration
-from walflow import doctor as checks
 from walflow.cli import compose
+from walflow.cli.doctor import require_fit_machine
 from walflow.cli.output import messages
 from walflow.cli.starting import Starting
 from walflow.errors import ExitCode, WalflowError
@@ -91,20 +91,6 @@ def logs(
     os.execvp("tail", arguments)
 
 
-def doctor() -> None:
-    """Check what the stack needs of this machine, and say how to get what is missing."""
-    settings = load()
-    failed = False
-    for check in compose.checks(settings) if settings.mode == "compose" else checks.run(settings):
-        failed |= not check.passed
-        style = "green" if check.passed else "red"
-        mark = "✔" if check.passed else "✘"
-        messages.print(f"[{style}]{mark}[/{style}] {check.name}: ", end="", highlight=False)
-        messages.print(check.finding, markup=False, highlight=False)
-    if failed:
-        raise typer.Exit(ExitCode.NOT_READY)
-
-
 def demo(
     users: Annotated[
         int | None,
@@ -113,7 +99,7 @@ def demo(
 ) -> None:
     """Run the pipeline from the users API to Cassandra and show each step with what was seen."""
     settings = load()
-    doctor()
+    require_fit_machine(settings)
     if settings.mode == "compose":
         compose.up(settings, ())
     else:

@@ -16,7 +16,7 @@ from walflow.compose.file import (
     volume_versions,
 )
 from walflow.compose.program import ask, compose, engine
-from walflow.doctor import GIGABYTE, Check, captured, check
+from walflow.doctor.machine import GIGABYTE, Check, check
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.ports import require_free_ports
@@ -38,7 +38,6 @@ def run(settings: Settings) -> Iterator[Check]:
     yield check("disk", disk)
     yield check("ports", lambda: ports(settings, known))
     yield check("volumes", lambda: volumes(settings))
-    yield check("captured tables", lambda: captured(settings, "postgres" in _up(settings)))
 
 
 def require(settings: Settings, known: Mapping[str, ComposeService]) -> None:

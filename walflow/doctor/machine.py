@@ -3,11 +3,11 @@
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 
-from walflow.capture.listing import captured_tables
 from walflow.errors import WalflowError
 from walflow.install.jars import DEPS
 from walflow.install.prerequisites import require_java
@@ -29,6 +29,9 @@ class Check:
     finding: str
     """What was found or, where it failed, what is wrong and what to do."""
 
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 def run(settings: Settings) -> Iterator[Check]:
     """All checks, one after the other, so that each can be shown as it is known."""
@@ -40,7 +43,6 @@ def run(settings: Settings) -> Iterator[Check]:
     yield check("loopback", _loopback)
     yield check("ports", lambda: _ports(settings))
     yield check("account", lambda: _account(settings))
-    yield check("captured tables", lambda: _captured(settings))
 
 
 def check(name: str, look: Callable[[], str]) -> Check:
@@ -98,22 +100,6 @@ def _ports(settings: Settings) -> str:
     require_free(stopped)
     running = len(states) - len(stopped)
     return "all free" if not states or running <= 0 else "free, or held by this stack"
-
-
-def _captured(settings: Settings) -> str:
-    postgres = Supervisor(settings).states().get("postgres")
-    return captured(settings, postgres is not None and postgres.is_up)
-
-
-def captured(settings: Settings, postgres_is_up: bool) -> str:
-    """Raises WalflowError: names each captured table that cannot be replicated exactly, and why."""
-    if not postgres_is_up:
-        return "PostgreSQL is not running: they are looked at when it is"
-    tables = captured_tables(settings)
-    found = [f"{table.name}: {problem.text}" for table in tables for problem in table.problems]
-    if found:
-        raise WalflowError("\n".join(found))
-    return ", ".join(table.name for table in tables) or "none"
 
 
 def _account(settings: Settings) -> str:

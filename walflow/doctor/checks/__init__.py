@@ -1,0 +1,1 @@
+"""The checks of running servers: each a function of what the servers told."""
