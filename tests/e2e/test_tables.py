@@ -200,12 +200,12 @@ def test_the_doctor_names_a_captured_table_that_became_unfit(
     _run(source, f"ALTER TABLE {SOURCE} REPLICA IDENTITY NOTHING")
     try:
         answer = stack.walflow("doctor")
-        assert answer.returncode == 3
-        assert f"{TABLE}: The replica identity of {SOURCE}" in answer.stderr
+        assert answer.returncode == ExitCode.FAILED
+        assert f"{TABLE}: The replica identity of {SOURCE}" in answer.stdout
         assert stack.walflow("tables", "list").returncode == 1
     finally:
         _run(source, f"ALTER TABLE {SOURCE} REPLICA IDENTITY DEFAULT")
-    assert f"{TABLE}: The replica identity" not in stack.walflow("doctor").stderr
+    assert f"{TABLE}: The replica identity" not in stack.walflow("doctor").stdout
 
 
 def test_a_change_of_a_removed_table_is_not_applied(

@@ -14,6 +14,9 @@ from typer.main import get_command
 
 from docs import generate_cli
 from walflow.cli.app import app
+from walflow.doctor.catalogue import CHECKS
+from walflow.doctor.checks.connector_settings import RULES
+from walflow.doctor.finding import Severity
 from walflow.errors import ExitCode
 from walflow.install.prerequisites import APT
 from walflow.settings import HOME, SETTINGS_FILE
@@ -31,6 +34,9 @@ MAKE = re.compile(r"(?:[A-Z_]+=\S+ )*make (?:[A-Z_]+=\S+ )*([a-z-]+)")
 WALFLOW = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?walflow((?: [^\s#|;&()…]+)+)")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
+CHECK_ROW = re.compile(
+    r"^\| `([a-z-]+)` \| ((?:loses data|stalls|worth knowing|each its own)[^|]*?) \|", re.MULTILINE
+)
 ROW = re.compile(r"^\| `([^`]+)` \| (?:`([^`]*)` \|)?", re.MULTILINE)
 
 
@@ -150,3 +156,20 @@ def test_each_direct_dependency_is_documented_and_no_other() -> None:
     artifacts = {str(element.text) for element in elements} - {"jars"}  # the project itself
     rows = ROW.findall((HOME / "docs" / "dependencies.md").read_text())
     assert {name for name, _ in rows} == packages | artifacts
+
+
+def test_each_check_of_the_doctor_is_documented_with_its_severity_and_no_other() -> None:
+    rows = CHECK_ROW.findall((HOME / "docs" / "doctor.md").read_text())
+    assert {name for name, _ in rows} == {check.name for check in CHECKS}
+    words = {severity.value for severity in Severity}
+    assert all(set(told.split(", ")) <= words for name, told in rows if name != "connector-setting")
+
+
+def test_each_rule_for_settings_of_a_connector_is_documented() -> None:
+    text = (HOME / "docs" / "doctor.md").read_text()
+    for rule in RULES:
+        values = ", ".join(
+            f"`{word}`" if word else "unset"
+            for word in sorted(rule.wrong, key=lambda word: (word == "", word))
+        )
+        assert f"| `{rule.key}` | {values} | {rule.severity.value} |" in text
