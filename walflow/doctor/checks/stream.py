@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walflow.doctor.finding import Finding, Severity, by_hand
+from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.servers.all import Servers
 from walflow.doctor.servers.kafka import stream_topics
 from walflow.settings import place_of
@@ -38,5 +38,5 @@ def fewer_slots(servers: Servers) -> Iterator[Finding]:
             "stream",
             f"The stream runs with {servers.spark.slots} slots, and stream.slots is {wanted}.",
             place_of("stream", "slots"),
-            by_hand("Run: walflow restart spark-worker stream"),
+            shell("walflow restart spark-worker stream"),
         )

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from walflow.capture.connector import captures_publication
 from walflow.capture.problems import Problem, source_problems_of
-from walflow.capture.source import CAPTURE_ROLE
 from walflow.doctor.checks.connector_settings import feeds_stream, patch
 from walflow.doctor.finding import Finding, Fix, Severity, Tool, by_hand
 from walflow.doctor.places import connector_place
@@ -29,9 +28,8 @@ def captured_by_others(servers: Servers) -> Iterator[Finding]:
     for source, connector, tables in _captured(servers):
         if captures_publication(servers.settings, connector.config):
             continue
-        role = CAPTURE_ROLE if source.is_ours else connector.value("database.user")
         for each in tables:
-            for problem in source_problems_of(each.table, role, connector.publication):
+            for problem in source_problems_of(each.table, connector.role, connector.publication):
                 yield _finding(each.table.full_name, problem, source.at)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from walflow.doctor.checks.connector_settings import feeds_stream
-from walflow.doctor.finding import Finding, Fix, Severity, shell
+from walflow.doctor.finding import Finding, Fix, Severity, by_hand, shell
 from walflow.doctor.places import property_place
 from walflow.doctor.servers.all import Servers
 from walflow.doctor.servers.kafka import TopicConfig, stream_topics
@@ -164,11 +164,9 @@ def few_replicas(servers: Servers) -> Iterator[Finding]:
                 f"{topic.name} has {topic.topic.replicas} of {wanted} possible replicas: what only a"
                 " broker that is lost has is lost with it.",
                 f"Kafka at {servers.kafka.at}: replicas of {topic.name}",
-                (
-                    Fix(
-                        "Set topics.replication in pipeline.toml for new topics, and reassign the"
-                        " partitions of this one (kafka-reassign-partitions).",
-                    ),
+                by_hand(
+                    "Set topics.replication in pipeline.toml for new topics, and reassign the partitions"
+                    " of this one (kafka-reassign-partitions)."
                 ),
             )
         elif topic.topic.replicas > 1 and topic.number("min.insync.replicas") < 2:

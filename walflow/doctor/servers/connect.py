@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from walflow.capture.source import CAPTURE_ROLE
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.connectors.plugins import Plugin, installed
 from walflow.settings import Settings
@@ -57,6 +58,12 @@ class ConnectorConfig:
     @property
     def is_source(self) -> bool:
         return self.state.type == "source"
+
+    @property
+    def role(self) -> str:
+        """PostgreSQL's role that it logs in as; that of this pipeline where it is a reference."""
+        user = self.value("database.user")
+        return CAPTURE_ROLE if UNRESOLVED.search(user) else user
 
     @property
     def slot(self) -> str:

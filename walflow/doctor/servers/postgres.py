@@ -10,7 +10,6 @@ import psycopg2
 
 from walflow.capture.catalog import SourceTable, find_table
 from walflow.capture.connector import is_ours
-from walflow.capture.source import CAPTURE_ROLE
 from walflow.doctor.captured import takes
 from walflow.doctor.servers.connect import UNRESOLVED, ConnectorConfig
 from walflow.errors import ExitCode, WalflowError
@@ -225,9 +224,9 @@ def read_source(database: SourceDatabase) -> SourceServer:
         cursor.execute(_TABLES)
         tables = cursor.fetchall()
         captured = tuple(
-            captured_table
+            table
             for connector in database.connectors
-            for captured_table in _captured(cursor, database, connector, tables)
+            for table in _captured(cursor, connector, tables)
         )
     return SourceServer(
         database.at,
@@ -246,14 +245,12 @@ def read_source(database: SourceDatabase) -> SourceServer:
 
 def _captured(
     cursor: Any,
-    database: SourceDatabase,
     connector: ConnectorConfig,
     tables: Sequence[tuple[str, str]],
 ) -> Iterator[Captured]:
     taken = [place for place in tables if takes(connector, *place)]
-    role = CAPTURE_ROLE if database.is_ours else connector.value("database.user")
     for schema, name in taken[:MAX_TABLES]:
-        table = find_table(cursor, schema, name, role, connector.publication)
+        table = find_table(cursor, schema, name, connector.role, connector.publication)
         if table is None:
             continue
         cursor.execute(_COLUMNS, (schema, name))
