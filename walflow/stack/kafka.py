@@ -23,6 +23,15 @@ DEAD_LETTERS = {
     # A letter is a record of any topic and a few headers more.
     "max.message.bytes": str(64 * 2**20),
 }
+SCHEMAS = "walflow.schemas"
+"""Where the registry of local mode keeps the schemas: `apicurio.kafkasql.topic`."""
+KEPT_FOR_EVER = {
+    # The registry reads its journal from the beginning at each start. It makes the topic itself if
+    # there is none, but by the broker's settings: then schemas are gone a week after they were made.
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+}
 
 
 def broker(settings: Settings) -> Service:
@@ -81,6 +90,10 @@ def create_topics(settings: Settings) -> None:
         settings.topics.dead_letters: 1,
         NOTIFICATIONS: 1,
     }
+    configs = {settings.topics.dead_letters: DEAD_LETTERS}
+    if settings.mode == "local":
+        wanted[SCHEMAS] = 1
+        configs[SCHEMAS] = KEPT_FOR_EVER
     admin = _admin(settings)
     try:
         present = admin.list_topics()
@@ -90,18 +103,22 @@ def create_topics(settings: Settings) -> None:
                 # A broker that has just started may not list what it has.
                 with contextlib.suppress(kafka.errors.TopicAlreadyExistsError):
                     admin.create_topics([topic])
-        letters = settings.topics.dead_letters
-        resource = ConfigResource(ConfigResourceType.TOPIC, letters, DEAD_LETTERS)
-        # Not checked by the client first: a broker that has just started describes a topic that it
-        # does not list yet as one without settings, and the client would call ours unrecognized.
-        altered = admin.alter_configs([resource], raise_on_unknown=False)
-        outcome = altered["topic"][letters]
-        if outcome != "OK":
-            raise NotReady(f"topic {letters} cannot be configured yet: {outcome}")
+        for name, config in configs.items():
+            _configure(admin, name, config)
     except kafka.errors.KafkaError as error:
         raise NotReady(f"topics cannot be made yet: {error}") from error
     finally:
         admin.close()
+
+
+def _configure(admin: kafka.KafkaAdminClient, topic: str, config: dict[str, str]) -> None:
+    """Raises NotReady: a broker that has just started does not know the topic yet."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, config)
+    # Not checked by the client first: a broker that has just started describes a topic that it does not
+    # list yet as one without settings, and the client would call ours unrecognized.
+    outcome = admin.alter_configs([resource], raise_on_unknown=False)["topic"][topic]
+    if outcome != "OK":
+        raise NotReady(f"topic {topic} cannot be configured yet: {outcome}")
 
 
 def _admin(settings: Settings) -> kafka.KafkaAdminClient:
