@@ -52,9 +52,12 @@ def test_a_mismatch_is_refused_with_both_places(settings: dict[str, str], expect
     [
         {"database__hostname": "elsewhere", "topic__prefix": "other"},
         {"connector__class": "FileStreamSource", "topic__prefix": "other"},
+        {"publication__name": "theirs", "topic__prefix": "other"},
     ],
 )
-def test_a_connector_of_another_source_is_left_alone(settings: dict[str, str]) -> None:
+def test_a_connector_of_another_source_or_publication_is_left_alone(
+    settings: dict[str, str],
+) -> None:
     require_same_settings(load(), changed(**settings), "other.json")
 
 

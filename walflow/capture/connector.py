@@ -40,7 +40,8 @@ def capturing(api: ConnectApi) -> Connector:
 def require_same_settings(settings: Settings, connector: Connector, source: str) -> None:
     """Refuse a connector of which the stream would see nothing, or not everything.
 
-    Only a Debezium connector on this stack's PostgreSQL is looked at; any other is none of ours.
+    Only a Debezium connector that reads this stack's publication is looked at; any other is none of
+    ours, though it may read the same PostgreSQL.
 
     Args:
         source: where the connector's configuration comes from.
@@ -48,7 +49,7 @@ def require_same_settings(settings: Settings, connector: Connector, source: str)
     Raises:
         WalflowError: a setting is not as in pipeline.toml; each is named with both places.
     """
-    if is_ours(settings, connector.config):
+    if captures_publication(settings, connector.config):
         _refuse([f"{source}: {text}" for text in mismatches(settings, connector.config)])
 
 
@@ -59,7 +60,7 @@ def require_agreement(settings: Settings, connector: Connector, source: str) -> 
         WalflowError: what is wrong, by name and with the SQL that would change it.
     """
     require_same_settings(settings, connector, source)
-    if is_ours(settings, connector.config):
+    if captures_publication(settings, connector.config):
         _refuse(
             f"{source}: {name}: {problem.text}"
             for name, found in included_problems(settings, connector.config).items()

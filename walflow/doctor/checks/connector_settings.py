@@ -189,8 +189,24 @@ def lossy_settings(servers: Servers) -> Iterator[Finding]:
                     connector.name,
                     f"Connector {connector.name}: with {rule.key} = {value or 'unset'} {rule.why}.",
                     connector_place(connector.name, rule.key, connector.config.get(rule.key)),
-                    patch(connector.name, rule.key, rule.better),
+                    _mend(connector.name, rule),
                 )
+
+
+def _mend(name: str, rule: Rule) -> tuple[Fix, ...]:
+    """A change stops the connector; one that drops its slot then has to begin anew."""
+    if rule.key != "slot.drop.on.stop":
+        return patch(name, rule.key, rule.better)
+    return (
+        *by_hand(
+            "The slot goes with this last stop too, and a new snapshot takes its place; rows that are"
+            " deleted meanwhile are in none."
+        ),
+        *shell(f"walflow connectors stop {name}"),
+        *patch(name, rule.key, rule.better),
+        *shell(f"walflow connectors offsets reset {name} --yes"),
+        *shell(f"walflow connectors resume {name}"),
+    )
 
 
 def skipped_operations(servers: Servers) -> Iterator[Finding]:
