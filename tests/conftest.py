@@ -16,27 +16,13 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.query import dict_factory
 
-from tests import table_rules
 from tests.servers import Containers, Processes, Servers
+from tests.stack_environment import COMPOSE, LOCAL, STACK, choose
 from walflow.settings import HOME, Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.postgres import apply_schema
 from walflow.stack.supervision import Supervisor
 
-LOCAL, COMPOSE = "local", "compose"
-RUN = {LOCAL: ".run-test", COMPOSE: ".run-test-compose"}
-"""Mode → run directory; by its name containers and volumes are named too."""
-STACK = {
-    "WALFLOW_MODE": LOCAL,
-    "WALFLOW_PORTS__OFFSET": "20000",
-    "WALFLOW_PATHS__RUN": RUN[LOCAL],
-    "WALFLOW_INGEST__USERS_API": "bundled",
-    "WALFLOW_INGEST__SCHEDULE": "none",
-    # Each table that a test captures takes two for good, one for each partition of its topic.
-    "WALFLOW_STREAM__SLOTS": "40",
-    **table_rules.ENVIRONMENT,
-}
-"""Environment of every command that a test runs; `--mode` has its say in it."""
 DEMO_USERS = 60
 
 # An example that takes long on a busy machine is no failure.
@@ -52,8 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(mode, why): the test is for one mode, for a reason")
-    mode = config.getoption("--mode")
-    STACK.update({"WALFLOW_MODE": mode, "WALFLOW_PATHS__RUN": RUN[mode]})
+    choose(config.getoption("--mode"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

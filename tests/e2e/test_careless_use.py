@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import STACK, stack_settings, walflow
+from tests.conftest import stack_settings, walflow
+from tests.stack_environment import STACK
 from walflow.settings import HOME
 from walflow.stack import lifecycle
 from walflow.stack.supervision import Supervisor

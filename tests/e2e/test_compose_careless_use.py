@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import STACK, stack_settings, walflow
+from tests.conftest import stack_settings, walflow
 from tests.servers import Containers
+from tests.stack_environment import STACK
 from walflow.compose.program import ask
 from walflow.settings import HOME
 

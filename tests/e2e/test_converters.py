@@ -10,7 +10,8 @@ import kafka
 import requests
 
 from change_stream.schemas import SchemaRegistry
-from tests.conftest import COMPOSE, Stack
+from tests.conftest import Stack
+from tests.stack_environment import COMPOSE
 from walflow.stack.registry import confluent_url
 
 CONVERTERS = {

@@ -97,7 +97,7 @@ def test_under_the_policy_halt_the_stream_stops_there_and_goes_on_once_the_cause
 
         told = _stream(stack)
         assert (told["state"], told["restarts"]) == ("halted", deaths)
-        assert "walflow logs stream -n 5" in told["reason"] and "walflow up" in told["reason"]
+        assert "logs stream -n 5` says where" in told["reason"] and " up`" in told["reason"]
         log = stack.walflow("logs", "stream", "-n", "5").stdout
         assert f"The stream halts: {broken} cannot be applied: " in log
         assert _copies(stack, broken) == []

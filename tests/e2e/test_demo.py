@@ -1,6 +1,7 @@
 """`walflow demo`, which brought the stack up."""
 
-from tests.conftest import COMPOSE, DEMO_USERS, Stack
+from tests.conftest import DEMO_USERS, Stack
+from tests.stack_environment import COMPOSE
 
 
 def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """What up, down, restart, status, logs and doctor do in compose mode."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 
@@ -49,6 +50,7 @@ def states(settings: Settings) -> list[containers.ServiceState]:
 
 def logs(settings: Settings, service: str, lines: int, follow: bool) -> None:
     command = lifecycle.log_command(settings, service, lines, follow)
+    os.dup2(sys.stdout.fileno(), sys.stderr.fileno())  # a log is data, whichever way it was written
     os.execvp(command[0], command)
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 from walflow.compose.file import ComposeService
 from walflow.compose.program import ask
+from walflow.errors import WalflowError
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
+GONE = "no such"
+LOOKS = 20
 NEVER = "0001-01-01"
 """Begins a time that has not been."""
 
@@ -82,10 +85,17 @@ def containers(project: str) -> list[Container]:
     """
     filters = [f"label={PROJECT_LABEL}={project}", f"label={ONE_OFF_LABEL}=False"]
     words = [word for text in filters for word in ("--filter", text)]
-    identifiers = ask(["ps", "--all", "--quiet", "--no-trunc", *words]).split()
-    if not identifiers:
-        return []
-    return [container(told) for told in json.loads(ask(["inspect", *identifiers]))]
+    for attempt in range(1, LOOKS + 1):
+        identifiers = ask(["ps", "--all", "--quiet", "--no-trunc", *words]).split()
+        if not identifiers:
+            break
+        try:
+            return [container(told) for told in json.loads(ask(["inspect", *identifiers]))]
+        except WalflowError as error:
+            # Compose replaces containers while they are looked at.
+            if GONE not in error.sentence.lower() or attempt == LOOKS:
+                raise
+    return []
 
 
 def container(told: Mapping[str, Any]) -> Container:

@@ -23,7 +23,7 @@ STOP_SECONDS = 30
 DOWN_SECONDS = 120
 MAX_RESTARTS = 3
 """A container that Docker has started again this often without becoming healthy is given up."""
-GOING = ("already in progress", "No such container", "not found", "has active endpoints")
+GOING = ("already in progress", "no such container", "not found", "has active endpoints")
 """What Docker says of what another `down` is removing at the same time."""
 ENDED = ("failed", "halted", "stopped")
 """States from which nothing becomes ready by itself."""
@@ -121,7 +121,7 @@ def down(settings: Settings, *, wipe: bool) -> int:
             _compose(settings, [*words, *(["--volumes"] if wipe else [])], everything)
             return len(found)
         except WalflowError as error:
-            is_going = any(text in error.sentence for text in GOING)
+            is_going = any(text in error.sentence.lower() for text in GOING)
             if not is_going or time.monotonic() > give_up:
                 raise
         time.sleep(POLL_SECONDS)
