@@ -13,9 +13,10 @@ import requests
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal
 from tests.stack_environment import STACK
-from walflow.compose.environment import variables
+from walflow.compose.containers import containers
+from walflow.compose.environment import project, variables
 from walflow.compose.lifecycle import started_services
-from walflow.compose.program import compose
+from walflow.compose.program import ask, compose
 from walflow.settings import HOME
 
 pytestmark = pytest.mark.only("compose", "it is about containers")
@@ -94,11 +95,19 @@ class _Writer(threading.Thread):
             self._connection.close()
 
 
+def _volumes(stack: Stack) -> set[str]:
+    """The volumes of the stack's containers: named ones, and those of the images' own VOLUME lines."""
+    found = [container.identifier for container in containers(project(stack.settings))]
+    names = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+    return set(ask(["inspect", "--format", names, *found]).split())
+
+
 def test_down_in_the_middle_of_writes_and_up_again_loses_nothing(stack: Stack) -> None:
     writers = [_Writer(stack.settings.postgres_dsn()) for _ in range(WRITERS)]
     for writer in writers:
         writer.start()
     assert all(writer.has_written.wait(60) for writer in writers)
+    mounted = _volumes(stack)
 
     down = stack.walflow("down")
     for writer in writers:
@@ -106,6 +115,8 @@ def test_down_in_the_middle_of_writes_and_up_again_loses_nothing(stack: Stack) -
 
     assert down.returncode == 0, down.stderr
     assert not any(writer.is_alive() for writer in writers)
+    left = mounted & set(ask(["volume", "ls", "--quiet"]).split())
+    assert left == {name for name in mounted if name.startswith(f"{project(stack.settings)}_")}
     up = stack.walflow("up")
     assert up.returncode == 0, up.stderr
     committed = {user for writer in writers for user in writer.committed}

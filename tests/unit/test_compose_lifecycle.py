@@ -13,6 +13,7 @@ from walflow.settings import Settings
 
 KAFKA = ComposeService("kafka", 512, (), (), runs_once=False)
 Program = Callable[[str, str], None]
+RECORDING = 'compose*) echo "$*" >>said'
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def compose_that(script: str) -> str:
     """A `docker` without containers, whose `compose down` is the script."""
     return (
         'case "$1 $2" in\n"compose version") echo 2.32.1;;\n'
-        f'"compose down") {script};;\nps*) ;;\n*) exit 1;;\nesac'
+        f'"compose stop"|"compose rm") ;;\n"compose down") {script};;\nps*) ;;\n*) exit 1;;\nesac'
     )
 
 
@@ -48,6 +49,21 @@ def test_any_other_failure_of_down_is_told(program: Program) -> None:
 
     with pytest.raises(WalflowError, match=r"compose down .* failed:\npermission denied"):
         lifecycle.down(Settings(), wipe=False)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("wipe", "flags"), [(False, ""), (True, " --volumes")])
+def test_down_removes_volumes_without_a_name_and_those_with_one_only_if_told_to(
+    program: Program, tmp_path: Path, wipe: bool, flags: str
+) -> None:
+    program("docker", f'case "$1 $2" in\n"compose version") echo 2.32.1;;\n{RECORDING};;\nesac')
+
+    lifecycle.down(Settings(), wipe=wipe)  # type: ignore[call-arg]
+
+    assert (tmp_path / "said").read_text().splitlines() == [
+        "compose stop --timeout 30",
+        "compose rm --force -v",
+        f"compose down --remove-orphans{flags}",
+    ]
 
 
 def starting(restarts: int) -> Container:

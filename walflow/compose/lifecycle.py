@@ -111,14 +111,23 @@ def up(settings: Settings, names: Sequence[str], ready: Ready, *, anew: bool = F
 
 
 def down(settings: Settings, *, wipe: bool) -> int:
-    """Remove the containers, with `wipe` also the volumes; returns how many containers there were."""
+    """Remove the containers, with `wipe` also the volumes; returns how many containers there were.
+
+    Volumes without a name, which Docker makes for the VOLUME lines of images, go in any case: no later
+    container would get them again, and all data is in named ones.
+    """
     found = containers(project(settings))
-    words = ["down", "--remove-orphans", "--timeout", str(STOP_SECONDS)]
+    steps = (
+        ["stop", "--timeout", str(STOP_SECONDS)],
+        ["rm", "--force", "-v"],
+        ["down", "--remove-orphans", *(["--volumes"] if wipe else [])],
+    )
     everything = {PROFILES: ",".join(sorted(_profiles(settings)))}
     give_up = time.monotonic() + DOWN_SECONDS
     while True:
         try:
-            _compose(settings, [*words, *(["--volumes"] if wipe else [])], everything)
+            for words in steps:
+                _compose(settings, words, everything)
             return len(found)
         except WalflowError as error:
             is_going = any(text in error.sentence.lower() for text in GOING)
