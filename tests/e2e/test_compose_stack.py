@@ -26,20 +26,6 @@ WRITTEN = 200
 """Users that each has committed, at the least, when the stack goes down."""
 
 
-def test_status_shows_that_each_service_was_started_after_what_it_waits_for(stack: Stack) -> None:
-    answer = stack.walflow("status", "-o", "json")
-    assert answer.returncode == 0, answer.stderr
-    states = {state["name"]: state for state in json.loads(answer.stdout)}
-    known = started_services(stack.settings)
-    assert set(states) == set(known)
-    for name, service in known.items():
-        assert states[name]["state"] == ("done" if service.runs_once else "ready")
-        assert states[name]["after_seconds"] >= 0
-        # What prepares something and ends is run again by each `up`.
-        servers = [need for need in service.needs if not known[need].runs_once]
-        assert all(states[need]["order"] < states[name]["order"] for need in servers), name
-
-
 def test_control_center_answers_and_finds_what_it_is_told_of(stack: Stack) -> None:
     """The stand-in of a rehearsal answers 503 where a server of its settings does not answer."""
     if "control-center" not in started_services(stack.settings):
@@ -127,3 +113,18 @@ def test_down_in_the_middle_of_writes_and_up_again_loses_nothing(stack: Stack) -
     verified = stack.walflow("verify", "created_users")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert sides_are_equal(stack.settings)
+
+
+def test_status_shows_that_each_service_was_started_after_what_it_waits_for(stack: Stack) -> None:
+    """By the `up` before; a server that was restarted alone comes after what waits for it."""
+    answer = stack.walflow("status", "-o", "json")
+    assert answer.returncode == 0, answer.stderr
+    states = {state["name"]: state for state in json.loads(answer.stdout)}
+    known = started_services(stack.settings)
+    assert set(states) == set(known)
+    for name, service in known.items():
+        assert states[name]["state"] == ("done" if service.runs_once else "ready")
+        assert states[name]["after_seconds"] >= 0
+        # What prepares something and ends is run again by each `up`.
+        servers = [need for need in service.needs if not known[need].runs_once]
+        assert all(states[need]["order"] < states[name]["order"] for need in servers), name
