@@ -124,6 +124,11 @@ def test_hosts_within_the_network_are_services_of_the_file() -> None:
     assert {place.master, place.worker, place.driver} <= set(SERVICES)
 
 
+def overrides() -> set[str]:
+    parts = (part for name, part in COMPOSE.items() if name.startswith("x-overrides-"))
+    return {variable for part in parts for variable in part}
+
+
 def test_overrides_reach_containers_as_they_reach_the_stream() -> None:
     """Each key of each section that the stream reads, whatever pipeline.toml gains."""
     expected = {
@@ -136,7 +141,20 @@ def test_overrides_reach_containers_as_they_reach_the_stream() -> None:
     in_env_file = {
         environment.variable("heap_megabytes", k) for k in environment.TAKEN["heap_megabytes"]
     }
-    assert set(COMPOSE["x-overrides"]) == expected | {"WALFLOW_TABLES"} | (heaps - in_env_file)
+    assert overrides() == expected | {"WALFLOW_TABLES"} | (heaps - in_env_file)
+
+
+def test_the_stream_and_the_demo_get_every_override() -> None:
+    for name in ("stream", "demo"):
+        assert overrides() <= set(SERVICES[name]["environment"]), name
+
+
+def test_a_setting_of_the_stream_alone_replaces_no_other_server() -> None:
+    """Spark's master and worker would take the stream's executor with them."""
+    shared = set(COMPOSE["x-overrides-spark"])
+    for name in set(SERVICES) - {"stream", "demo"}:
+        given = set(SERVICES[name].get("environment", ()))
+        assert not {v for v in given - shared if v.startswith("WALFLOW_STREAM__")}, name
 
 
 def test_confluents_images_are_of_one_version_which_has_kafka_3_9() -> None:
