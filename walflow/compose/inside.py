@@ -48,6 +48,7 @@ def setup(settings: Settings) -> None:
 
 
 def spark_master(settings: Settings) -> None:
+    spark.prepare_master(settings)
     _become(spark.master_command(settings, SPARK), spark.master_environment(settings))
 
 

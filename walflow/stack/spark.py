@@ -25,6 +25,7 @@ LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
 """Environment variable by which Spark's processes listen on this machine only."""
 READ_BY_STREAM = ("cassandra", "masking", "stream", "supervision", "tables", "topics")
 """Sections of pipeline.toml."""
+RECOVERY_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,20 @@ def stream_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
 
 
 def master_environment(settings: Settings) -> dict[str, str]:
-    return _environment(settings, settings.heap_megabytes.spark_master, "spark-master")
+    """A master that is started again takes up the stream and its executor from its folder.
+
+    A driver registers once: to a master that has forgotten it, it stays without executors for good, and
+    the master ends the executors that it does not know. What is no more itself is given up after ten
+    seconds, in which nothing is started (org.apache.spark.deploy.master.Master, completeRecovery).
+    """
+    options = {
+        "recoveryMode": "FILESYSTEM",
+        "recoveryDirectory": _known(settings),
+        "recoveryTimeout": f"{RECOVERY_SECONDS}s",
+    }
+    return _environment(settings, settings.heap_megabytes.spark_master, "spark-master") | {
+        "SPARK_MASTER_OPTS": " ".join(f"-Dspark.deploy.{k}={v}" for k, v in options.items())
+    }
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
@@ -105,6 +119,10 @@ def stream_environment(settings: Settings) -> dict[str, str]:
         **_overrides(),
         "CHECKPOINT_LOCATION": f"file://{_checkpoint(settings)}",
     }
+
+
+def prepare_master(settings: Settings) -> None:
+    _known(settings).mkdir(parents=True, exist_ok=True)
 
 
 def prepare_worker(settings: Settings) -> None:
@@ -130,6 +148,7 @@ def master(settings: Settings) -> Service:
         ports={"spark_master": port, "spark_master_ui": ui},
         environment=master_environment(settings) | LOCAL,
         url=f"http://127.0.0.1:{ui}",
+        prepare=lambda: prepare_master(settings),
     )
 
 
@@ -244,6 +263,10 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
 
 def _master_url(settings: Settings, place: Place) -> str:
     return f"spark://{place.master}:{settings.ports.of('spark_master')}"
+
+
+def _known(settings: Settings) -> Path:
+    return settings.run_dir / "data" / "spark-master"
 
 
 def _work(settings: Settings) -> Path:
