@@ -88,3 +88,35 @@ def test_what_dies_again_and_again_while_it_starts_is_stopped_and_told(
 
     assert "its last words" in told.value.sentence
     assert (tmp_path / "stopped").read_text() == "1a2b\n"
+
+
+def test_what_compose_may_yet_replace_is_not_called_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Container("1a2b", "kafka", "running", "healthy", 0, 0, 1.0, 0.0)
+    new = Container("3c4d", "kafka", "running", "healthy", 0, 0, 9.0, 0.0)
+    found, told = [old], []
+    monkeypatch.setattr(lifecycle, "containers", lambda _: found)
+    watch = lifecycle._Watch(
+        {"kafka": KAFKA}, "walflow", lambda name, *_: told.append(name), frozenset([old.run])
+    )
+
+    watch.look()
+    assert (told, watch.missing(["kafka"])) == ([], ["kafka"])
+    found[:] = [new]
+    watch.look()
+    assert (told, watch.missing(["kafka"])) == (["kafka"], [])
+
+
+def test_what_was_up_and_is_left_so_is_ready_once_compose_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    up = Container("1a2b", "kafka", "running", "healthy", 0, 0, 1.0, 0.0)
+    told = []
+    monkeypatch.setattr(lifecycle, "containers", lambda _: [up])
+    watch = lifecycle._Watch(
+        {"kafka": KAFKA}, "walflow", lambda *words: told.append(words), frozenset([up.run])
+    )
+    watch.is_settled = True
+
+    watch.look()
+
+    assert told == [("kafka", 0, "ready")]

@@ -38,6 +38,11 @@ class Container:
     def is_up(self) -> bool:
         return self.status in ("running", "restarting", "paused")
 
+    @property
+    def run(self) -> tuple[str, float]:
+        """What tells this run of the container from an earlier or later one."""
+        return (self.identifier, self.started)
+
 
 @dataclass(frozen=True)
 class ServiceState:

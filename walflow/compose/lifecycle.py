@@ -41,8 +41,10 @@ class _Watch:
     known: Mapping[str, ComposeService]
     project: str
     ready: Ready
-    replaced: frozenset[str] = frozenset()
-    """Identifiers of containers that are to go."""
+    before: frozenset[tuple[str, float]] = frozenset()
+    """The runs of containers, `Container.run`, that were there when `up` began."""
+    is_settled: bool = False
+    """Whether Compose has replaced what it replaces."""
     began: float = field(default_factory=time.monotonic)
     seen: set[str] = field(default_factory=set)
     restarts: dict[str, int] = field(default_factory=dict)
@@ -53,12 +55,13 @@ class _Watch:
         for one in found:
             service = self.known.get(one.service)
             state = word(service, one) if service else ""
-            new = one.identifier not in self.replaced and one.service not in self.seen
-            if not new or not state:
+            was_there = one.run in self.before
+            if not state or one.service in self.seen or (was_there and not self.is_settled):
                 continue
             if state in ("ready", "done"):
                 self.seen.add(one.service)
-                self.ready(one.service, time.monotonic() - self.began, state)
+                seconds = 0 if was_there else time.monotonic() - self.began
+                self.ready(one.service, seconds, state)
             else:
                 self._require_alive(one)
         return found
@@ -94,8 +97,7 @@ def up(settings: Settings, names: Sequence[str], ready: Ready, *, anew: bool = F
     checks.require(settings, chosen)
     there = containers(project(settings))
     before = [c.service for c in there if c.is_up]
-    replaced = frozenset(c.identifier for c in there if anew)
-    watch = _Watch(chosen, project(settings), ready, replaced)
+    watch = _Watch(chosen, project(settings), ready, frozenset(c.run for c in there))
     log = settings.run_dir / "logs" / "compose.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     words = ["up", "--detach", "--build", *(["--force-recreate", "--no-deps"] if anew else [])]
@@ -103,6 +105,7 @@ def up(settings: Settings, names: Sequence[str], ready: Ready, *, anew: bool = F
         code = _watched([*words, *names], settings, log, watch)
         if code != 0:
             raise _failure(settings, known, log)
+        watch.is_settled = True
         _await_ready(settings, watch, wanted)
     except KeyboardInterrupt:
         started = [name for name in wanted if name not in before]
