@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+import requests
 
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal, source_rows
@@ -39,6 +40,26 @@ def test_a_killed_service_is_restarted_and_status_says_so_and_nothing_is_lost(
     assert stack.servers.run_of(name) != run
     assert after["restarts"] == before["restarts"] + 1
     eventually(lambda: sides_are_equal(stack.settings), True, 120)
+
+
+def test_a_killed_master_of_spark_takes_up_the_stream_again(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    """A driver registers once: a master that does not know it would end its executors."""
+    stream, master = stack.servers.run_of("stream"), stack.servers.run_of("spark-master")
+    stack.servers.kill("spark-master")
+    eventually(lambda: stack.servers.run_of("spark-master") != master, True)
+    eventually(lambda: _status(stack, "spark-master")["state"], "ready")
+    eventually(lambda: _workers_and_applications(stack), (1, 1))
+    _insert(source)
+    eventually(lambda: sides_are_equal(stack.settings), True)
+    assert stack.servers.run_of("stream") == stream
+
+
+def _workers_and_applications(stack: Stack) -> tuple[int, int]:
+    """How many the master knows; a worker that has come back has told it of its executors."""
+    told = requests.get(f"http://{stack.settings.address('spark_master_ui')}/json/", timeout=10)
+    return told.json()["aliveworkers"], len(told.json()["activeapps"])
 
 
 def test_down_leaves_nothing_behind_and_up_again_loses_nothing(stack: Stack) -> None:
