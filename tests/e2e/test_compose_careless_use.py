@@ -79,7 +79,8 @@ def test_a_service_that_dies_again_and_again_is_stopped_with_the_end_of_its_log(
     assert walflow("up", "zookeeper", **ASIDE).returncode == 0
 
 
-def test_ctrl_c_during_up_leaves_nothing_running_and_up_again_goes_on(aside: Containers) -> None:
+def _starting_kafka() -> subprocess.Popen[str]:
+    """`walflow up kafka`, which has got as far as its ZooKeeper."""
     process = subprocess.Popen(
         [HOME / ".venv" / "bin" / "walflow", "up", "kafka"],
         env=os.environ | STACK | ASIDE,
@@ -89,12 +90,27 @@ def test_ctrl_c_during_up_leaves_nothing_running_and_up_again_goes_on(aside: Con
     assert process.stderr is not None
     while "zookeeper" not in process.stderr.readline():
         assert process.poll() is None
+    return process
+
+
+def test_ctrl_c_during_up_leaves_nothing_running_and_up_again_goes_on(aside: Containers) -> None:
+    process = _starting_kafka()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Stopped what had been started" in rest
     running = ["ps", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"]
     assert ask(running).split() == []
+    assert walflow("up", "kafka", **ASIDE).returncode == 0
+
+
+def test_down_from_another_terminal_ends_an_up_with_a_sentence(aside: Containers) -> None:
+    process = _starting_kafka()
+    down = walflow("down", **ASIDE)
+    _, rest = process.communicate(timeout=300)
+    assert down.returncode == 0, down.stderr
+    assert process.returncode not in (0, None)
+    assert "✘ " in rest and "Traceback" not in rest
     assert walflow("up", "kafka", **ASIDE).returncode == 0
 
 

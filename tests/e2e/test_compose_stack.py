@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import threading
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg2
 import pytest
 import requests
+import yaml
 
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal
@@ -21,6 +24,7 @@ from walflow.settings import HOME
 
 pytestmark = pytest.mark.only("compose", "it is about containers")
 
+PASSWORD = "WALFLOW_POSTGRES__SUPERUSER_PASSWORD"
 WRITERS = 3
 WRITTEN = 200
 """Users that each has committed, at the least, when the stack goes down."""
@@ -32,6 +36,38 @@ def test_control_center_answers_and_finds_what_it_is_told_of(stack: Stack) -> No
         pytest.skip("the profile is without Control Center")
     page = requests.get(f"http://{stack.settings.address('control_center')}/", timeout=30)
     assert page.status_code == 200, page.text
+
+
+def test_doctor_finds_all_well_and_says_the_memory_of_all_services(stack: Stack) -> None:
+    answer = stack.walflow("doctor")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "all limits together are" in answer.stdout + answer.stderr
+    assert "free, or held by this stack" in answer.stdout + answer.stderr
+
+
+def test_secrets_come_from_a_file_and_from_the_shell_before_it(tmp_path: Path) -> None:
+    written = HOME / ".env"
+    own = tmp_path / "own.env"
+    own.write_text(f"{written.read_text()}{PASSWORD}=of-the-file\nWALFLOW_MASKING__KEY=a-key\n")
+
+    assert _given_to("postgres", own)["POSTGRES_PASSWORD"] == "of-the-file"
+    assert _given_to("stream", own)["WALFLOW_MASKING__KEY"] == "a-key"
+    of_shell = _given_to("postgres", own, **{PASSWORD: "of-the-shell"})
+    assert of_shell["POSTGRES_PASSWORD"] == "of-the-shell"
+
+
+def _given_to(service: str, env_file: Path, **shell: str) -> Any:
+    """The environment that Compose gives to a container."""
+    command, _ = compose()
+    said = subprocess.run(
+        [*command, "--env-file", str(env_file), "config"],
+        cwd=HOME,
+        env=os.environ | shell,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return yaml.safe_load(said.stdout)["services"][service]["environment"]
 
 
 def test_the_demo_runs_in_a_container_too_and_shows_addresses_of_this_machine(

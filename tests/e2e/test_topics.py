@@ -13,9 +13,10 @@ from uuid import uuid4
 import kafka
 import pytest
 
-from tests.conftest import STACK, Stack, walflow
+from tests.conftest import Stack, walflow
 from tests.e2e import avro_records
 from tests.e2e.avro_records import Table, encoded
+from tests.stack_environment import STACK
 from walflow.settings import HOME
 from walflow.topics.clients import admin
 
