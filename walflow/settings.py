@@ -48,6 +48,7 @@ class Ports(Section):
     airflow: Port
     airflow_logs: Port
     users_api: Port
+    monitor: Port
     control_center: Port
 
     def of(self, name: str) -> int:

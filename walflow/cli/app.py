@@ -13,6 +13,7 @@ from walflow.cli import (
     deadletters,
     doctor,
     loggers,
+    monitor,
     plugins,
     recover,
     repair,
@@ -44,6 +45,7 @@ app.command()(status.status)
 app.command()(trace.trace)
 app.command()(canary.canary)
 app.command()(stack.logs)
+app.command()(monitor.monitor)
 app.command()(stack.demo)
 app.command()(doctor.doctor)
 app.command()(verify.verify)

@@ -3,29 +3,21 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace as changed
 from typing import Annotated
 
 import typer
-from cassandra.cluster import NoHostAvailable
 from rich.text import Text
 
-from change_stream.config import stream_config
-from change_stream.connections import Connections, connections
 from walflow.cli.output import Format, data, messages, table
+from walflow.deadletters.connecting import connected as connected_to
 from walflow.deadletters.description import description, lines
 from walflow.deadletters.listing import Listing, listing
 from walflow.deadletters.outcomes import Outcome, Outcomes, State
 from walflow.deadletters.replay import NotApplied, Replay
 from walflow.deadletters.topic import DeadLetterTopic, Identity, StoredLetter, place_of
 from walflow.errors import ExitCode, WalflowError
-from walflow.settings import Settings, load
-from walflow.stack.spark import addresses
+from walflow.settings import load
 from walflow.text import shortened
-
-REGISTRY_SECONDS = 10.0
-"""A person waits: the registry is asked for no longer than this."""
 
 app = typer.Typer(
     help="Records that the stream could not apply (docs/deadletters.md).",
@@ -49,7 +41,7 @@ def list_letters(
 ) -> None:
     """List the dead letters that are open, a line for each record, the newest last."""
     settings = load()
-    with _connected(settings) as connected, DeadLetterTopic(settings) as topic:
+    with connected_to(settings) as connected, DeadLetterTopic(settings) as topic:
         found = listing(
             topic.chunks(), Outcomes(connected.session), settings.topics.prefix, settled, last
         )
@@ -84,7 +76,7 @@ def show(
 ) -> None:
     """Show a dead letter: origin, reason, headers, key and value, and what a replay would do."""
     settings = load()
-    with _connected(settings) as connected, DeadLetterTopic(settings) as topic:
+    with connected_to(settings) as connected, DeadLetterTopic(settings) as topic:
         stored = topic.at(place_of(place, topic.name))
         outcome = Outcomes(connected.session).of([stored.identity])[stored.identity]
         described = description(
@@ -112,7 +104,7 @@ def replay(
     """
     settings = load()
     failed: set[Identity] = set()
-    with _connected(settings) as connected, DeadLetterTopic(settings) as topic:
+    with connected_to(settings) as connected, DeadLetterTopic(settings) as topic:
         outcomes, replaying = Outcomes(connected.session), Replay(connected)
         for stored in _chosen(topic, outcomes, places or [], all_open):
             if stored.identity in failed:
@@ -139,7 +131,7 @@ def discard(
 ) -> None:
     """Give dead letters up: they are no longer open. The topic keeps them for its time."""
     settings = load()
-    with _connected(settings) as connected, DeadLetterTopic(settings) as topic:
+    with connected_to(settings) as connected, DeadLetterTopic(settings) as topic:
         outcomes = Outcomes(connected.session)
         chosen = _chosen(topic, outcomes, places or [], all_open)
         if not yes:
@@ -181,26 +173,3 @@ def _ask(what: str) -> None:
 def _tell(stored: StoredLetter, what: str) -> None:
     text = f"{stored.place}  {stored.letter.record.place}  {what}"
     data.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _connected(settings: Settings) -> Iterator[Connections]:
-    """The stream's own connections, in this process."""
-    config = changed(
-        stream_config(settings, addresses(settings)),
-        retry_seconds=REGISTRY_SECONDS,
-        # A wrong "unknown id" does no harm here: the letter stays open.
-        schema_confirm_seconds=0,
-    )
-    try:
-        connected = connections(config)
-    except NoHostAvailable as error:
-        raise WalflowError(
-            f"Cassandra does not answer at {settings.address('cassandra')}."
-            " `walflow up cassandra` starts it.",
-            ExitCode.NOT_READY,
-        ) from error
-    try:
-        yield connected
-    finally:
-        connected.session.cluster.shutdown()

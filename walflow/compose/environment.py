@@ -16,7 +16,7 @@ MINIMAL = "minimal"
 TAKEN = {
     "ports": (
         *("kafka", "registry", "connect", "postgres", "cassandra", "spark_master_ui"),
-        *("spark_worker_ui", "spark_ui", "airflow", "users_api", "control_center"),
+        *("spark_worker_ui", "spark_ui", "airflow", "users_api", "monitor", "control_center"),
     ),
     "heap_megabytes": ("zookeeper", "kafka", "registry", "connect", "cassandra"),
     "postgres": (

@@ -21,6 +21,10 @@ def users_api() -> bool:
     return bool(_get("http://127.0.0.1:8090/health") is not None)
 
 
+def monitor() -> bool:
+    return bool(_get("http://127.0.0.1:9022/health")["status"] == "up")
+
+
 def spark_master() -> bool:
     return bool(_get("http://127.0.0.1:9090/json/")["status"] == "ALIVE")
 
@@ -45,6 +49,7 @@ def connector_restarts() -> bool:
 
 CHECKS = {
     "connector-restarts": connector_restarts,
+    "monitor": monitor,
     "users-api": users_api,
     "spark-master": spark_master,
     "spark-worker": spark_worker,

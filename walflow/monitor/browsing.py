@@ -142,7 +142,7 @@ def as_dict(found: Page) -> dict[str, Any]:
 def event_dict(event: Event, longest: int | None = MAX_TEXT) -> dict[str, Any]:
     """A record; texts longer than `longest` characters are cut off with an ellipsis."""
     told = event.as_dict() | {"changed": sorted(event.changed), "key_only": event.has_key_only}
-    return told if longest is None else cut(told, longest)  # type: ignore[no-any-return]
+    return told if longest is None else cut(told, longest)
 
 
 def cut(value: Any, longest: int) -> Any:

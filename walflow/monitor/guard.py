@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from walflow.monitor.answers import refusal
 from walflow.monitor.token import HEADER, is_right
@@ -15,9 +15,6 @@ READING = frozenset({"GET", "HEAD"})
 _FOREIGN = frozenset({"cross-site", "same-site"})
 """Values of Sec-Fetch-Site of a page that is not the monitor's (W3C Fetch Metadata)."""
 _INLINE = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def is_own_host(header: str) -> bool:

@@ -4,7 +4,17 @@ from collections.abc import Iterable, Mapping
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
-from walflow.stack import airflow, cassandra, connect, kafka, postgres, registry, spark, users_api
+from walflow.stack import (
+    airflow,
+    cassandra,
+    connect,
+    kafka,
+    monitor,
+    postgres,
+    registry,
+    spark,
+    users_api,
+)
 from walflow.stack.service import Service
 from walflow.stack.zookeeper import zookeeper
 
@@ -25,6 +35,7 @@ def services(settings: Settings) -> dict[str, Service]:
         spark.master(settings),
         spark.worker(settings),
         spark.stream(settings),
+        monitor.monitor(settings),
     )
     return {service.name: service for service in ordered}
 

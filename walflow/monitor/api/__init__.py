@@ -1,0 +1,1 @@
+"""The JSON API of the monitor: a file for each page."""
