@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 def application(settings: Settings, token: str) -> web.Application:
     """The monitor of one pipeline."""
     app = web.Application(middlewares=[_failures_told, guarded(token)], client_max_size=MAX_BODY)
-    app[live.WATCHERS] = set()
+    watchers: set[asyncio.Task[object]] = set()
+    app[live.WATCHERS] = watchers
     app.cleanup_ctx.append(_running(settings))
     page = (STATIC / "index.html").read_text()
     sent = headers(page)

@@ -1,0 +1,85 @@
+// The JSON API: answers as values, refusals as sentences, the token only where something is changed.
+import { useEffect, useState } from "./dom.js";
+
+const TOKEN = "walflow-token";
+
+/** A refusal; its message is a sentence for a person. */
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+/** The link of `walflow monitor` has the token behind its #; it is kept here and taken out of the address. */
+export function takeToken() {
+  const match = location.hash.match(/[#&?]token=([^&]+)/);
+  if (!match) return;
+  localStorage.setItem(TOKEN, decodeURIComponent(match[1]));
+  history.replaceState(null, "", location.pathname + "#/");
+}
+
+export const hasToken = () => Boolean(localStorage.getItem(TOKEN));
+
+async function ask(method, path, body) {
+  const headers = {};
+  if (method !== "GET") headers["X-Walflow-Token"] = localStorage.getItem(TOKEN) || "";
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body });
+  } catch {
+    throw new Refused("The monitor does not answer. Is it up? See `walflow status`; `walflow up monitor` starts it.", 0);
+  }
+  let told = null;
+  try {
+    told = await answer.json();
+  } catch {
+    // told below
+  }
+  if (!answer.ok) throw new Refused(told?.error || `The monitor answers ${answer.status}.`, answer.status);
+  return told;
+}
+
+export const get = (path) => ask("GET", path);
+export const send = (path, body, method = "POST") => ask(method, path, body);
+
+/** Whether this token opens the actions; it is kept if it does. */
+export async function tryToken(token) {
+  const before = localStorage.getItem(TOKEN);
+  localStorage.setItem(TOKEN, token.trim());
+  try {
+    await send("/api/token");
+    return true;
+  } catch (problem) {
+    if (before) localStorage.setItem(TOKEN, before);
+    else localStorage.removeItem(TOKEN);
+    if (problem.status === 401) return false;
+    throw problem;
+  }
+}
+
+/** Something that is asked for when a part is shown, again on `reload`, and every so many seconds. */
+export function useAsked(path, seconds = 0) {
+  const [state, setState] = useState({ path, value: null, problem: null, busy: true });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    let gone = false;
+    setState((old) => ({ ...(old.path === path ? old : { value: null, problem: null }), path, busy: true }));
+    get(path).then(
+      (value) => gone || setState({ path, value, problem: null, busy: false }),
+      (problem) => gone || setState((old) => ({ ...old, problem, busy: false })),
+    );
+    return () => { gone = true; };
+  }, [path, round]);
+  useEffect(() => {
+    const again = () => setRound((n) => n + 1);
+    document.addEventListener("walflow-reload", again);
+    const timer = seconds ? setInterval(() => document.hidden || again(), seconds * 1000) : null;
+    return () => {
+      document.removeEventListener("walflow-reload", again);
+      if (timer) clearInterval(timer);
+    };
+  }, [seconds]);
+  const shown = state.path === path ? state : { value: null, problem: null, busy: true };
+  return { ...shown, reload: () => setRound((n) => n + 1) };
+}

@@ -1,0 +1,137 @@
+// The frame: pages by the address behind #, shortcuts, theme, token.
+import { get, hasToken, takeToken, tryToken } from "./api.js";
+import { html, render, useEffect, useRef, useState } from "./dom.js";
+import { LIST, listen } from "./keys.js";
+import { useLive, watch } from "./live.js";
+import { Problem, Said } from "./parts.js";
+import { Canary } from "./pages/canary.js";
+import { Connectors } from "./pages/connectors.js";
+import { DeadLetters } from "./pages/deadletters.js";
+import { Pipeline } from "./pages/pipeline.js";
+import { Schemas } from "./pages/schemas.js";
+import { Topics } from "./pages/topics.js";
+import { Verify } from "./pages/verify.js";
+
+const PAGES = [
+  ["", "Pipeline", Pipeline],
+  ["topics", "Topics", Topics],
+  ["connectors", "Connectors", Connectors],
+  ["schemas", "Schemas", Schemas],
+  ["deadletters", "Dead letters", DeadLetters],
+  ["verify", "Verify", Verify],
+  ["canary", "Canary", Canary],
+];
+const THEME = "walflow-theme";
+
+function changeTheme() {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const next = (root.dataset.theme || system) === "dark" ? "light" : "dark";
+  root.dataset.theme = next;
+  localStorage.setItem(THEME, next);
+  document.dispatchEvent(new CustomEvent("walflow-theme"));
+}
+
+function useAddress() {
+  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [address, setAddress] = useState(read);
+  useEffect(() => {
+    const changed = () => {
+      takeToken();
+      setAddress(read());
+      scrollTo(0, 0);
+    };
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return address;
+}
+
+function Dialog({ open, close, label, children }) {
+  const element = useRef(null);
+  useEffect(() => {
+    if (open && !element.current.open) element.current.showModal();
+    if (!open && element.current.open) element.current.close();
+  }, [open]);
+  return html`<dialog ref=${element} aria-label=${label} onClose=${close} onClick=${(event) => event.target === element.current && close()}>${open && children}</dialog>`;
+}
+
+function Unlock({ done }) {
+  const [problem, setProblem] = useState(null);
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      if (await tryToken(new FormData(event.target).get("token"))) done();
+      else setProblem("This is not the token of the monitor that runs now: each start makes a new one.");
+    } catch (wrong) {
+      setProblem(wrong.message);
+    }
+  };
+  return html`
+    <form class="stack" onSubmit=${submit}>
+      <h2>Allow changes</h2>
+      <p>Looking needs nothing; whatever changes the pipeline needs the token. <code>walflow monitor</code> prints a link that brings it along, <code>walflow monitor --token</code> the token alone.</p>
+      <label>Token <input name="token" type="password" autocomplete="off" required autofocus /></label>
+      <${Problem} problem=${problem} />
+      <div class="actions"><button class="primary">Allow</button><button type="button" onClick=${done}>Cancel</button></div>
+    </form>`;
+}
+
+function Live() {
+  const { state, reading } = useLive();
+  if (state === "away") return html`<span class="state bad" title="The monitor does not answer; walflow up monitor starts it."><i></i>away</span>`;
+  if (!reading) return html`<span class="state waiting"><i></i>connecting</span>`;
+  const kind = reading.is_healthy ? "good" : "bad";
+  return html`<span class=${`state ${kind}`}><i></i>${reading.is_healthy ? "healthy" : "not healthy"}</span>`;
+}
+
+function App() {
+  const [page, ...rest] = useAddress();
+  const [about, setAbout] = useState(null);
+  const [help, setHelp] = useState(false);
+  const [locked, setLocked] = useState(false);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    get("/api/about").then(setAbout, () => {});
+    listen(PAGES.map(([path]) => `#/${path}`), () => setHelp(true), changeTheme);
+    document.addEventListener("walflow-locked", () => setLocked(true));
+  }, []);
+  const [, title, Page] = PAGES.find(([path]) => path === page) || ["", "Not found", null];
+  useEffect(() => { document.title = `${rest[0] ? `${rest[0]} – ` : ""}${title} – walflow`; }, [title, rest[0]]);
+  return html`
+    <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
+    <header>
+      <a class="brand" href="#/"><img src="/static/icon.svg" alt="" width="22" height="22" />walflow</a>
+      <nav aria-label="Pages">
+        ${PAGES.map(([path, name], number) => html`
+          <a href=${`#/${path}`} aria-current=${path === page ? "page" : null} title=${`Key ${number + 1}`}>${name}</a>`)}
+      </nav>
+      <div class="tools">
+        <${Live} />
+        <button type="button" class="quiet" onClick=${() => setLocked(true)} title=${hasToken() ? "Changes are allowed here" : "Changes need the token"}>${hasToken() ? "changes allowed" : "read only"}</button>
+        <button type="button" class="quiet" onClick=${changeTheme} aria-label="Light or dark" title="Light or dark ( t )">◐</button>
+        <button type="button" class="quiet" onClick=${() => setHelp(true)} aria-label="Shortcuts" title="Shortcuts ( ? )">?</button>
+      </div>
+    </header>
+    <main tabindex="-1" id="content">
+      ${Page ? html`<${Page} key=${page} path=${rest} />` : html`<h1>There is no such page</h1><p>The pages are above.</p>`}
+    </main>
+    <footer>
+      ${about && html`
+        <span>walflow ${about.version}, ${about.mode} mode</span>
+        ${Object.entries(about.links).map(([name, url]) => html`<a href=${url} rel="noreferrer" target="_blank">${name}</a>`)}`}
+    </footer>
+    <${Said} />
+    <${Dialog} open=${help} close=${() => setHelp(false)} label="Shortcuts">
+      <h2>Shortcuts</h2>
+      <dl class="keys">${LIST.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
+      <div class="actions"><button type="button" onClick=${() => setHelp(false)}>Close</button></div>
+    <//>
+    <${Dialog} open=${locked} close=${() => setLocked(false)} label="Allow changes">
+      <${Unlock} done=${() => { setLocked(false); draw((n) => n + 1); }} />
+    <//>`;
+}
+
+takeToken();
+watch();
+render(html`<${App} />`, document.getElementById("app"));

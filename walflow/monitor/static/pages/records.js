@@ -1,0 +1,178 @@
+// The records of a topic: decoded, found by key, offset or time, each change as a difference.
+import { get } from "../api.js";
+import { count, moment, plural, value } from "../format.js";
+import { html, useEffect, useRef, useState } from "../dom.js";
+import { Empty, Loading, Op, Problem } from "../parts.js";
+
+const FOLLOW_MS = 2000;
+const KEPT = 200;
+const HINTS = ["newest", "earliest", "-100", "0@42", "30s", "10m", "2h", "1d", "2026-11-21T18:50:00"];
+const places = (offsets) => Object.entries(offsets).map(([partition, offset]) => `${partition}:${offset}`).join(",");
+
+function query(topic, form, extra) {
+  const wanted = new URLSearchParams();
+  form.filter.split(/\s+and\s+/).filter((text) => text.trim()).forEach((text) => wanted.append("filter", text.trim()));
+  if (form.partition !== "") wanted.set("partition", form.partition);
+  if (form.raw) wanted.set("raw", "1");
+  Object.entries(extra).forEach(([key, text]) => text && wanted.set(key, text));
+  return `/api/topics/${encodeURIComponent(topic)}/records?${wanted}`;
+}
+
+const key = (record) => {
+  const datum = record.key.datum;
+  if (record.key.bytes == null) return "null";
+  if (record.key.problem) return record.key.problem;
+  return datum && typeof datum === "object" ? Object.entries(datum).map(([name, each]) => `${name}=${value(each)}`).join(", ") : value(datum);
+};
+
+function Short({ record }) {
+  const { before, after } = record;
+  if (record.op === "update" && record.changed.length) {
+    return record.changed.slice(0, 3).map((name) => html`
+      <span class="change">${name}: <del>${value(before[name])}</del> → <ins>${value(after[name])}</ins></span>`)
+      .concat(record.changed.length > 3 ? html`<span class="muted"> and ${record.changed.length - 3} more</span>` : []);
+  }
+  if (record.op === "tombstone") return html`<span class="muted">nothing of the key is left for compaction to keep</span>`;
+  const row = after || before;
+  if (row && !record.key_only) return Object.entries(row).slice(0, 4).map(([name, each]) => html`<span class="change">${name}: ${value(each)}</span>`);
+  if (record.key_only) return html`<span class="muted">only the key is in the log (REPLICA IDENTITY DEFAULT)</span>`;
+  if (record.value?.problem) return html`<span class="wrong">${record.value.problem}</span>`;
+  return html`<span>${value(record.value?.datum)}</span>`;
+}
+
+function Difference({ record }) {
+  const before = record.before || {}, after = record.after || {};
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const changed = new Set(record.changed);
+  const both = record.before && record.after;
+  return html`
+    <table class="difference">
+      <thead><tr><th scope="col">column</th>${record.before && html`<th scope="col">before</th>`}${record.after && html`<th scope="col">after</th>`}</tr></thead>
+      <tbody>${names.map((name) => html`
+        <tr class=${both && changed.has(name) ? "changed" : ""}>
+          <th scope="row">${name}</th>
+          ${record.before && html`<td class=${!record.after || changed.has(name) ? "old" : ""}>${value(before[name])}</td>`}
+          ${record.after && html`<td class=${!record.before || changed.has(name) ? "new" : ""}>${value(after[name])}</td>`}
+        </tr>`)}</tbody>
+    </table>`;
+}
+
+function Whole({ record }) {
+  const [full, setFull] = useState(record);
+  const [problem, setProblem] = useState(null);
+  const isCut = JSON.stringify(full).includes(" characters)");
+  const read = () => get(`/api/topics/${encodeURIComponent(record.topic)}/records/${record.partition}/${record.offset}`).then(setFull, setProblem);
+  const source = full.source || {};
+  const facts = [
+    ["place", full.place], ["time", full.time], ["lsn", source.lsn], ["transaction", source.txId],
+    ["key schema", full.key.schema_id], ["value schema", full.value?.schema_id],
+    ["bytes", `${count(full.key.bytes ?? 0)} key, ${count(full.value?.bytes ?? 0)} value`],
+    ...full.headers.map(([name, text]) => [`header ${name}`, value(text)]),
+  ].filter(([, fact]) => fact != null);
+  return html`
+    <div class="whole">
+      <${Problem} problem=${problem} />
+      ${full.before || full.after ? html`<${Difference} record=${full} />`
+        : full.value?.problem ? html`<p class="wrong">${full.value.problem}</p><pre>${full.value.datum}</pre>`
+        : full.value?.bytes != null && html`<pre>${JSON.stringify(full.value.datum, null, 2)}</pre>`}
+      <dl class="pairs">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
+      ${isCut && html`<button type="button" onClick=${read}>Show long values whole</button>`}
+    </div>`;
+}
+
+function Row({ record, open, toggle }) {
+  return html`
+    <li class=${`record ${open ? "open" : ""}`}>
+      <button type="button" class="line" data-row aria-expanded=${open} onClick=${toggle}>
+        <${Op} op=${record.op} />
+        <span class="place">${record.partition}@${record.offset}</span>
+        <time datetime=${record.time}>${moment(record.time)}</time>
+        <span class="key">${key(record)}</span>
+        <span class="short"><${Short} record=${record} /></span>
+      </button>
+      ${open && html`<${Whole} key=${record.place} record=${record} />`}
+    </li>`;
+}
+
+export function Records({ topic, partitions }) {
+  const [form, setForm] = useState({ from: "", filter: "", partition: "", raw: false });
+  const [page, setPage] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(true);
+  const [open, setOpen] = useState(null);
+  const [follow, setFollow] = useState(false);
+  const asked = useRef(0);
+  const newest = useRef(null);
+
+  const read = async (extra, used = form) => {
+    const number = ++asked.current;
+    setBusy(true);
+    setProblem(null);
+    try {
+      const found = await get(query(topic, used, extra));
+      if (number === asked.current) {
+        setPage(found);
+        newest.current = found.ends;
+      }
+    } catch (wrong) {
+      if (number === asked.current) setProblem(wrong);
+    } finally {
+      if (number === asked.current) setBusy(false);
+    }
+  };
+  const begin = (used = form) => read({ from: used.from === "newest" ? "" : used.from }, used);
+  useEffect(() => {
+    begin();
+    const again = () => begin();
+    document.addEventListener("walflow-reload", again);
+    return () => { asked.current += 1; document.removeEventListener("walflow-reload", again); };
+  }, []);
+  useEffect(() => {
+    if (!follow) return undefined;
+    let gone = false, under_way = false;
+    const timer = setInterval(async () => {
+      if (document.hidden || under_way || !newest.current) return;
+      under_way = true;
+      try {
+        const more = await get(query(topic, form, { after: places(newest.current), count: "200" }));
+        if (gone) return;
+        newest.current = more.ends;
+        setPage((old) => ({ ...more, begins: old?.begins ?? more.begins, records: [...(old?.records || []), ...more.records].slice(-KEPT) }));
+      } catch (wrong) {
+        if (!gone) { setProblem(wrong); setFollow(false); }
+      } finally {
+        under_way = false;
+      }
+    }, FOLLOW_MS);
+    return () => { gone = true; clearInterval(timer); };
+  }, [follow]);
+
+  const set = (name) => (event) => setForm({ ...form, [name]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
+  const submit = (event) => { event.preventDefault(); setFollow(false); begin(); };
+  const records = page ? [...page.records].reverse() : [];
+  const hasOlder = page && Object.entries(page.begins).some(([partition, offset]) => offset > page.first[partition]);
+  const hasNewer = page && Object.entries(page.ends).some(([partition, offset]) => offset < page.end[partition]);
+  return html`
+    <form class="bar records-form" onSubmit=${submit}>
+      <label>Key or condition<input type="search" data-search value=${form.filter} onInput=${set("filter")} placeholder="42, op=update and after.country=FR" title="A key, or conditions joined by and: op=delete, before.city~^P, changed=phone, source.lsn>=42" /></label>
+      <label>From<input value=${form.from} onInput=${set("from")} list="from-hints" placeholder="newest" title="newest, earliest, an offset (42, or -100 before the end), a place (0@42), a duration before now (10m), or a time in UTC" /></label>
+      <datalist id="from-hints">${HINTS.map((hint) => html`<option value=${hint} />`)}</datalist>
+      <label>Partition<select value=${form.partition} onChange=${set("partition")}><option value="">all</option>${partitions.map((number) => html`<option value=${number}>${number}</option>`)}</select></label>
+      <label class="check"><input type="checkbox" checked=${form.raw} onChange=${set("raw")} /> bytes</label>
+      <button class="primary" disabled=${busy}>Read</button>
+      <label class="check"><input type="checkbox" checked=${follow} onChange=${(event) => setFollow(event.target.checked)} /> follow</label>
+    </form>
+    <${Problem} problem=${problem} />
+    ${page?.is_cut && html`<div class="note waiting"><p>Looked at ${plural(page.looked_at, "record")} and stopped there to answer in time. Say from where on to look, such as 10m or a partition.</p></div>`}
+    ${busy && !page ? html`<${Loading} what="records" />` : null}
+    ${page && !records.length && !busy && html`<${Empty}><p>${form.filter ? "No record of those looked at fits the condition." : hasOlder ? "No record from there on." : "The topic has no record yet."}</p><//>`}
+    <ol class=${`records ${busy ? "busy" : ""}`} aria-label="Records, newest first">
+      ${records.map((record) => html`<${Row} key=${record.place} record=${record} open=${open === record.place} toggle=${() => setOpen(open === record.place ? null : record.place)} />`)}
+    </ol>
+    ${page && html`
+      <div class="actions">
+        <button type="button" disabled=${busy || !hasNewer || follow} onClick=${() => read({ after: places(page.ends) })}>← Newer</button>
+        <button type="button" disabled=${busy || !hasOlder || follow} onClick=${() => read({ before: places(page.begins) })}>Older →</button>
+        <span class="muted">${plural(records.length, "record")} shown, newest first</span>
+      </div>`}`;
+}

@@ -1,0 +1,125 @@
+// Topics: throughput, partitions, who reads them, and their records.
+import { useAsked } from "../api.js";
+import { Chart } from "../chart.js";
+import { bytes, count, duration, moment, NONE, plural, rate } from "../format.js";
+import { html, useState } from "../dom.js";
+import { useLive } from "../live.js";
+import { Asked, Empty, Grid, href, Problem, Search, State } from "../parts.js";
+import { Records } from "./records.js";
+
+const live = (reading) => (reading && !reading.broker.unreachable ? Object.fromEntries(reading.broker.topics.map((topic) => [topic.name, topic])) : {});
+const lags = (reading) => Object.fromEntries((reading?.tables || []).map((table) => [table.topic, table]));
+
+function List() {
+  const asked = useAsked("/api/topics", 15);
+  const { reading, at, series } = useLive();
+  const [text, setText] = useState("");
+  const [all, setAll] = useState(false);
+  const now = live(reading), behind = lags(reading);
+  const busiest = [...series.entries()]
+    .filter(([name]) => /^topic .* per_second$/.test(name))
+    .map(([name, values]) => ({ label: name.slice(6, -11), values, total: values.reduce((total, value) => total + (value || 0), 0) }))
+    .sort((a, b) => b.total - a.total)
+    .slice(0, 5);
+  return html`
+    <h1>Topics</h1>
+    ${busiest.length > 0 && html`<${Chart} title="Offsets a second, the busiest topics" at=${at} lines=${busiest} shown=${(value) => rate(value, "")} />`}
+    <div class="bar"><${Search} value=${text} onInput=${setText} what="a topic" />
+      <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's and Connect's own too</label></div>
+    <${Asked} asked=${asked} what="the topics">${(topics) => {
+      const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow-connect") && !topic.name.startsWith("kafkasql"))));
+      if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>walflow demo</code> brings the users' one.`}</p><//>`;
+      return html`
+        <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#now", "#stream is behind", "newest record"]}>
+          ${shown.map((topic) => html`
+            <tr key=${topic.name}>
+              <td><a href=${href("topics", topic.name)} data-row>${topic.name}</a></td>
+              <td class="number">${topic.partitions.length}</td>
+              <td class="number">${count(topic.offsets)}</td>
+              <td class="number">${bytes(topic.bytes)}</td>
+              <td class="number">${rate(now[topic.name]?.per_second)}</td>
+              <td class="number">${behind[topic.name]?.lag_events == null ? NONE : plural(behind[topic.name].lag_events, "event")}</td>
+              <td>${topic.newest ? moment(topic.newest) : "none"}</td>
+            </tr>`)}
+        <//>`;
+    }}<//>`;
+}
+
+function Partitions({ topic, reading }) {
+  const now = Object.fromEntries((live(reading)[topic.name]?.partitions || []).map((each) => [each.number, each]));
+  const applied = reading && !reading.stream.unreachable
+    ? Object.fromEntries(reading.stream.applied.filter((each) => each.topic === topic.name).map((each) => [each.partition, each])) : {};
+  return html`
+    <${Grid} label="Partitions" heads=${["#partition", "#leader", "in sync", "#first", "#end", "#applied by the stream", "#size"]}>
+      ${topic.partitions.map((each) => html`
+        <tr key=${each.number}>
+          <td class="number">${each.number}</td><td class="number">${each.leader}</td>
+          <td>${each.in_sync.length < each.replicas.length ? html`<${State} word="behind" /> ` : ""}${each.in_sync.join(", ")} of ${each.replicas.join(", ")}</td>
+          <td class="number">${count(now[each.number]?.first ?? each.first)}</td>
+          <td class="number">${count(now[each.number]?.end ?? each.end)}</td>
+          <td class="number">${applied[each.number] ? count(applied[each.number].offset) : NONE}</td>
+          <td class="number">${bytes(each.bytes)}</td>
+        </tr>`)}
+    <//>`;
+}
+
+function Groups({ topic, behind }) {
+  const stream = behind && {
+    group: "walflow's stream (Spark)",
+    state: behind.lag_events ? "behind" : "ok",
+    lag: behind.lag_events, for: behind.lag_ms, exact: behind.is_exact,
+  };
+  const groups = topic.groups.map((each) => ({
+    group: each.group, state: each.state, exact: true, for: null,
+    lag: each.partitions.reduce((total, partition) => total + partition.lag, 0),
+  }));
+  const all = stream ? [stream, ...groups] : groups;
+  if (!all.length) return html`<${Empty}><p>No consumer group has an offset in this topic, and the stream does not read it.</p><//>`;
+  return html`
+    <${Grid} label="Consumers" heads=${["consumer", "state", "#behind", "#for"]}>
+      ${all.map((each) => html`
+        <tr key=${each.group}><td>${each.group}</td><td><${State} word=${each.state} /></td>
+          <td class="number">${each.lag == null ? NONE : `${each.exact ? "" : "≤ "}${count(each.lag)}`}</td><td class="number">${duration(each.for)}</td></tr>`)}
+    <//>`;
+}
+
+function Topic({ name }) {
+  const asked = useAsked(`/api/topics/${encodeURIComponent(name)}`, 30);
+  const { reading, at, series } = useLive();
+  const line = (label, key) => ({ label, values: series.get(key) || [] });
+  const behind = lags(reading)[name];
+  const lines = [line("written", `topic ${name} per_second`)];
+  if (behind) lines.push(line("applied", `table ${behind.table} applied_per_second`));
+  const [tab, setTab] = useState("records");
+  return html`
+    <p class="crumbs"><a href="#/topics">Topics</a></p>
+    <h1 class="name">${name}</h1>
+    <${Chart} title="Offsets a second" at=${at} lines=${lines} shown=${(value) => rate(value, "")} height=${130} />
+    <div class="tabs" role="tablist">
+      ${[["records", "Records"], ["partitions", "Partitions"], ["consumers", "Consumers"], ["settings", "Settings"]].map(([key, label]) => html`
+        <button type="button" role="tab" aria-selected=${tab === key} onClick=${() => setTab(key)}>${label}</button>`)}
+    </div>
+    ${tab === "records" ? html`<${Records} topic=${name} partitions=${asked.value?.partitions.map((each) => each.number) || []} />` : html`
+    <${Asked} asked=${asked} what="the topic">${(topic) =>
+      tab === "partitions" ? html`<${Partitions} topic=${topic} reading=${reading} />`
+      : tab === "consumers" ? html`<${Groups} topic=${topic} behind=${behind} />`
+      : html`<${About} topic=${topic} />`}<//>`}`;
+}
+
+function About({ topic }) {
+  const settings = Object.entries(topic.settings);
+  return html`
+    ${topic.problem && html`<${Problem} problem=${topic.problem} />`}
+    <h2>Schemas</h2>
+    ${topic.subjects.length
+      ? html`<ul>${topic.subjects.map((subject) => html`<li><a href=${href("schemas", subject)} data-row>${subject}</a></li>`)}</ul>`
+      : html`<p class="muted">The registry has no subject of this topic's name.</p>`}
+    <h2>Settings that differ from the broker's</h2>
+    ${settings.length
+      ? html`<dl class="pairs">${settings.map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}</dl>`
+      : html`<p class="muted">None.</p>`}`;
+}
+
+export function Topics({ path }) {
+  return path[0] ? html`<${Topic} key=${path[0]} name=${path[0]} />` : html`<${List} />`;
+}
