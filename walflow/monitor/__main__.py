@@ -21,8 +21,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("kafka", "cassandra", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for told_by_pages in ("kafka", "cassandra"):  # each attempt at a server that is away
+        logging.getLogger(told_by_pages).setLevel(logging.CRITICAL)
     try:
         settings = load()
         app = application(settings, token.new(settings))

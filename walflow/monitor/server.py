@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from walflow.errors import WalflowError
 from walflow.monitor.answers import refusal, refused, told
-from walflow.monitor.api import connectors, deadletters, live, schemas, topics, verify
+from walflow.monitor.api import canary, connectors, deadletters, live, schemas, topics, verify
 from walflow.monitor.blocking import Blocking
 from walflow.monitor.guard import guarded, headers
 from walflow.monitor.letters import Letters
@@ -46,7 +46,7 @@ def application(settings: Settings, token: str) -> web.Application:
     app.on_shutdown.append(_end_watching)
     app.router.add_get("/", _index(page))
     app.router.add_get("/health", _health)
-    for part in (live, topics, connectors, schemas, deadletters, verify):
+    for part in (live, topics, connectors, schemas, deadletters, verify, canary):
         app.router.add_routes(part.routes)
     app.router.add_static("/static/", STATIC)
     return app
@@ -110,5 +110,6 @@ async def _tidy(about: Shared) -> None:
 
 async def _end_watching(app: web.Application) -> None:
     """Streams of readings never end by themselves."""
-    for task in list(app[live.WATCHERS]):
+    watching = app[live.WATCHERS]
+    for task in tuple(watching):
         task.cancel()

@@ -2,47 +2,47 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
+from walflow.verify.history import last_verified, runs
 
 MAX_SECONDS = 900
 STOP_SECONDS = 10
-MAX_DIFFERENCES = 200
-"""Of a table, that are shown; all are counted."""
-MAX_OUTPUT = 32 * 2**20
+SHOWN = 20
+"""Former runs."""
+COMMAND = ("nice", "-n", "5", sys.executable, "-m", "walflow", "verify")
+"""It scans with all cores; what moves changes goes first."""
 _TABLE = re.compile(r"[^\W-][^\x00\n]{0,200}")
 """Anything but an option of the command line; verify itself knows the tables."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One run: what it is about, and what came of it."""
+    """A run that was begun here. What it finds it notes itself, beside those of the command line."""
 
     began_at_ms: float
     tables: tuple[str, ...]
     """Empty: all captured ones."""
     ended_at_ms: float | None = None
-    results: list[dict[str, Any]] = field(default_factory=list)
-    """Of each table, as `walflow verify -o json` prints it."""
     problem: str = ""
-    """Why it has no result; empty where it has one, or does not yet."""
+    """Why it found nothing out; empty where it did, or has not yet."""
 
 
 class Verifying:
-    """The run that is under way, and the last that has ended."""
+    """The run that is under way or has ended last, and the results of all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
+        self._command = command
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -52,7 +52,14 @@ class Verifying:
 
     def as_dict(self) -> dict[str, Any]:
         run = None if self._run is None else asdict(self._run)
-        return {"is_running": self.is_running, "max_seconds": MAX_SECONDS, "run": run}
+        return {
+            "is_running": self.is_running,
+            "max_seconds": MAX_SECONDS,
+            "run": run,
+            "results": [
+                asdict(each) | {"verdict": each.verdict} for each in runs(self._settings, SHOWN)
+            ],
+        }
 
     def start(self, tables: Sequence[str]) -> None:
         """Begin a run.
@@ -77,13 +84,14 @@ class Verifying:
     async def _verify(self, run: Run) -> None:
         try:
             async with asyncio.timeout(MAX_SECONDS):
-                run.results = await self._results(run.tables)
-        except WalflowError as error:
-            run.problem = error.sentence
+                said = await self._said(run.tables)
+            last = last_verified(self._settings)
+            if last is None or last.at_ms < run.began_at_ms:
+                run.problem = said or "`walflow verify` ended without a word."
         except TimeoutError:
             run.problem = (
                 f"It was stopped after {MAX_SECONDS} s, the most that the monitor gives it. In a"
-                " terminal `walflow verify` takes the time that it needs; --sample compares less."
+                " terminal `walflow verify` takes the time that it needs."
             )
         except asyncio.CancelledError:
             run.problem = "It was stopped."
@@ -91,27 +99,20 @@ class Verifying:
         finally:
             run.ended_at_ms = time.time() * 1000
 
-    async def _results(self, tables: Sequence[str]) -> list[dict[str, Any]]:
-        # It scans with all cores; what moves changes goes first.
+    async def _said(self, tables: Sequence[str]) -> str:
+        """Run it; what it tells people beside its result."""
         process = await asyncio.create_subprocess_exec(
-            *("nice", "-n", "5", sys.executable, "-m", "walflow", "verify"),
-            *("-o", "json", "--limit", str(MAX_DIFFERENCES), "--", *tables),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            *(*self._command, "--", *tables),
             stdin=asyncio.subprocess.DEVNULL,
-            limit=MAX_OUTPUT,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         try:
-            output, messages = await process.communicate()
+            _, messages = await process.communicate()
         finally:
             await _ended(process)
-        try:
-            results: list[dict[str, Any]] = json.loads(output)
-        except ValueError:
-            said = messages.decode(errors="replace").strip().removeprefix("✘ ")
-            raise WalflowError(said or "walflow verify ended without a word.") from None
-        return results
+        return messages.decode(errors="replace").strip().removeprefix("✘ ")
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -14,7 +14,7 @@ from walflow.settings import Settings
 MAX_WATCHERS = 24
 WRITE_SECONDS = 20.0
 """A page that takes nothing for so long has gone."""
-WATCHERS: web.AppKey[set[asyncio.Task[object]]] = web.AppKey("watchers", set)
+WATCHERS: web.AppKey[set[asyncio.Task[object]]] = web.AppKey("watchers")
 
 routes = web.RouteTableDef()
 

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./dom.js";
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function made(element, lines, shown, height) {
+function made(element, lines, shown, height, least) {
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return new window.uPlot(
     {
@@ -13,9 +13,9 @@ function made(element, lines, shown, height) {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       padding: [10, 8, 0, 0],
-      scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low || 0), Math.max(high || 0, 1) * 1.08] } },
+      scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low || 0), Math.max(high || 0, least) * 1.05] } },
       axes: [
-        { ...axis, space: 70, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+        { ...axis, space: 70, size: 28, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
         { ...axis, size: 62, space: 34, values: (_, ticks) => ticks.map((tick) => shown(tick)) },
       ],
       series: [
@@ -34,8 +34,8 @@ function made(element, lines, shown, height) {
   );
 }
 
-/** lines: [{label, values}], shown: a value as text. The legend tells the newest value, or that under the pointer. */
-export function Chart({ title, at, lines, shown, height = 170 }) {
+/** lines: [{label, values}], shown: a value as text; least: the least top of the scale. The legend tells the newest value, or that under the pointer. */
+export function Chart({ title, at, lines, shown, least = 1, height = 170 }) {
   const place = useRef(null);
   const plot = useRef(null);
   const [pointed, setPointed] = useState(null);
@@ -53,7 +53,7 @@ export function Chart({ title, at, lines, shown, height = 170 }) {
   }, []);
   useEffect(() => {
     const element = place.current;
-    plot.current = made(element, lines, shown, height);
+    plot.current = made(element, lines, shown, height, least);
     plot.current.over.addEventListener("mouseleave", () => setPointed(null));
     plot.current.over.addEventListener("mousemove", () => setPointed(plot.current?.cursor.idx ?? null));
     const sized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));

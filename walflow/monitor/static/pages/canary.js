@@ -18,7 +18,7 @@ export function Canary() {
       const old = [...runs].sort((a, b) => a.at_ms - b.at_ms);
       const at = old.map((run) => run.at_ms);
       return html`
-        ${old.length > 1 && html`<${Chart} title="Commit → Cassandra" at=${at} shown=${duration} lines=${CHANGES.map((change) => ({ label: change, values: old.map((run) => hop(run, change, "cassandra")) }))} />`}
+        ${old.length > 1 && html`<${Chart} title="Commit → Cassandra" at=${at} least=${10} shown=${duration} lines=${CHANGES.map((change) => ({ label: change, values: old.map((run) => hop(run, change, "cassandra")) }))} />`}
         <${Grid} label="Canaries, newest first" heads=${["began", "outcome", ...CHANGES.flatMap((change) => [`#${change} → Kafka`, "#→ Cassandra"]), "id", ""]}>
           ${[...old].reverse().map((run) => html`
             <tr key=${run.id}>

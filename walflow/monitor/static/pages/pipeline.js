@@ -10,7 +10,7 @@ const sum = (values) => values.reduce((total, value) => (value == null ? total :
 
 function Node({ name, state, stage, link, figures, problem, held }) {
   return html`
-    <section class=${`node ${state} ${held ? "held" : ""}`} aria-label=${name}>
+    <section class=${`node ${state} ${held ? "blocking" : ""}`} aria-label=${name}>
       <h2>${link ? html`<a href=${link} data-row>${name}</a>` : name}</h2>
       <${State} word=${state} />
       ${problem
@@ -33,7 +33,7 @@ function picture(reading) {
   const others = away(connectors) ? 0 : connectors.length - (capturing ? 1 : 0);
   const captured = away(broker) ? [] : broker.topics.filter((topic) => topic.table);
   const held = (name) => first?.name === name;
-  const said = (part) => part?.unreachable && `${part.unreachable.why}. ${part.unreachable.advice}`;
+  const said = (part) => part?.unreachable && `It does not answer. ${part.unreachable.advice}`;
   const connectorState = capturing ? (capturing.has_failed ? "failed" : capturing.is_running ? "running" : capturing.state.toLowerCase()) : "unknown";
   const limit = slot?.limit_bytes ? ` of ${bytes(slot.limit_bytes)}` : "";
   return [
@@ -134,16 +134,16 @@ export function Pipeline() {
     <${Verdict} reading=${reading} />
     <div class="picture">${picture(reading)}</div>
     <div class="charts">
-      <${Chart} title="Changes a second" at=${at} shown=${(value) => rate(value, "")} lines=${[
+      <${Chart} title="Changes a second" at=${at} least=${5} shown=${(value) => rate(value, "")} lines=${[
         { label: "written", values: values("stage ingest per_second") },
         { label: "in Kafka", values: values("stage transport per_second") },
         { label: "applied", values: values("stage apply per_second") },
       ]} />
-      <${Chart} title="Behind" at=${at} shown=${duration} lines=${[
+      <${Chart} title="Behind" at=${at} least=${10} shown=${duration} lines=${[
         { label: "capture", values: values("stage capture lag_ms") },
         { label: "apply", values: values("stage apply lag_ms") },
       ]} />
-      <${Chart} title="Log kept for the slot" at=${at} shown=${bytes} lines=${[{ label: "bytes", values: values("slot retained_bytes") }]} />
+      <${Chart} title="Log kept for the slot" at=${at} least=${1024} shown=${bytes} lines=${[{ label: "bytes", values: values("slot retained_bytes") }]} />
     </div>
     <section><h2>Captured tables</h2><${Tables} tables=${reading.tables} /></section>
     <${Users} source=${reading.source} />`;

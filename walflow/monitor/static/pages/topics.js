@@ -23,7 +23,7 @@ function List() {
     .slice(0, 5);
   return html`
     <h1>Topics</h1>
-    ${busiest.length > 0 && html`<${Chart} title="Offsets a second, the busiest topics" at=${at} lines=${busiest} shown=${(value) => rate(value, "")} />`}
+    ${busiest.length > 0 && html`<${Chart} title="Offsets a second, the busiest topics" at=${at} least=${5} lines=${busiest} shown=${(value) => rate(value, "")} />`}
     <div class="bar"><${Search} value=${text} onInput=${setText} what="a topic" />
       <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's and Connect's own too</label></div>
     <${Asked} asked=${asked} what="the topics">${(topics) => {
@@ -94,7 +94,7 @@ function Topic({ name }) {
   return html`
     <p class="crumbs"><a href="#/topics">Topics</a></p>
     <h1 class="name">${name}</h1>
-    <${Chart} title="Offsets a second" at=${at} lines=${lines} shown=${(value) => rate(value, "")} height=${130} />
+    <${Chart} title="Offsets a second" at=${at} least=${5} lines=${lines} shown=${(value) => rate(value, "")} height=${130} />
     <div class="tabs" role="tablist">
       ${[["records", "Records"], ["partitions", "Partitions"], ["consumers", "Consumers"], ["settings", "Settings"]].map(([key, label]) => html`
         <button type="button" role="tab" aria-selected=${tab === key} onClick=${() => setTab(key)}>${label}</button>`)}
