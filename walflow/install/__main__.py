@@ -5,7 +5,12 @@ import sys
 
 from walflow.errors import WalflowError
 from walflow.install import jars, venvs
-from walflow.install.prerequisites import java_home, require_maven, require_python
+from walflow.install.prerequisites import (
+    java_home,
+    require_chromium,
+    require_maven,
+    require_python,
+)
 
 
 def main() -> int:
@@ -16,6 +21,8 @@ def main() -> int:
         require_python()
         java_home()
         require_maven()
+        if wanted.dev:
+            _tell_of_chromium()
         done = [
             venvs.install("main", wanted.dev),
             venvs.install("airflow", dev=False),
@@ -30,6 +37,14 @@ def main() -> int:
     if not any(done):
         print("✔ everything is installed already", file=sys.stderr)
     return 0
+
+
+def _tell_of_chromium() -> None:
+    """Lint, types and all other tests do without it."""
+    try:
+        require_chromium()
+    except WalflowError as error:
+        print(f"! {error.sentence} Until then tests/e2e/test_monitor.py fails.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ APT = (
     " make git postgresql-client"
 )
 
+APT_DEV = "apt-get install -y chromium"
+"""What tests need beside that."""
+
 
 def require_python() -> str:
     """The version of the Python that runs this.
@@ -51,6 +54,21 @@ def require_maven() -> str:
     if path is None:
         raise WalflowError(f"Maven (mvn) is missing. Install: {APT}", ExitCode.NOT_READY)
     return path
+
+
+def require_chromium() -> str:
+    """The path of a Chromium, in which the tests look at the monitor; nothing else needs it.
+
+    Raises:
+        WalflowError: there is none.
+    """
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    raise WalflowError(
+        f"Chromium is missing, in which tests look at the monitor. Install: {APT_DEV}",
+        ExitCode.NOT_READY,
+    )
 
 
 def require_java() -> str:

@@ -35,7 +35,12 @@ async def about(request: web.Request) -> web.Response:
 
 
 def links(settings: Settings) -> dict[str, str]:
-    """Pages of the systems themselves, for a browser on the same machine."""
+    """Pages of the systems themselves, for a browser on the same machine.
+
+    None in a container, which does not know the ports under which they are published.
+    """
+    if settings.mode == "compose":
+        return {}
     ports = {"Airflow": "airflow", "Spark master": "spark_master_ui", "Spark stream": "spark_ui"}
     return {name: f"http://127.0.0.1:{settings.ports.of(port)}" for name, port in ports.items()}
 
