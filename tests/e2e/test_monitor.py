@@ -1,0 +1,358 @@
+"""The monitor in a real Chromium, on the running stack: pages, actions, and what it must refuse."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from cassandra.cluster import Session
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import COMPOSE, Stack
+from tests.e2e.avro_records import Table, send
+from walflow.connect_api import ConnectApi
+from walflow.connectors.secrets import MASK
+from walflow.install.prerequisites import require_chromium
+from walflow.monitor import token as tokens
+from walflow.topics.clients import admin
+
+BEATS = "e2e_monitored"
+HEARTBEAT = "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector"
+BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
+SECRET = "hunter2"
+WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
+SCRIPT = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
+SECONDS = 30_000
+"""Bound of each wait for a page, in ms: the machine may be busy with the pipeline."""
+
+expect.set_options(timeout=SECONDS)
+
+
+@dataclass(frozen=True)
+class Monitor:
+    url: str
+    token: str
+
+    @property
+    def link(self) -> str:
+        return f"{self.url}/#token={self.token}"
+
+
+@pytest.fixture(scope="module")
+def monitor(stack: Stack) -> Monitor:
+    """As `walflow monitor` tells of it."""
+    answer = stack.walflow("monitor")
+    assert answer.returncode == 0, answer.stderr
+    url, _, token = answer.stdout.strip().partition("/#token=")
+    return Monitor(url, token)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Chromium's sandbox refuses root.
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        launched = playwright.chromium.launch(executable_path=require_chromium(), args=sandbox)
+        yield launched
+        launched.close()
+
+
+Opened = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, monitor: Monitor) -> Iterator[Opened]:
+    """Opens a page with the token; at the end, no page may have complained on its console."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(path: str = "#/", with_token: bool = True, **context: Any) -> Page:
+        contexts.append(browser.new_context(**({"viewport": WIDE} | context)))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(SECONDS)
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        if with_token:
+            page.goto(monitor.link)
+        page.goto(f"{monitor.url}/{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def user(source: Any) -> Iterator[str]:
+    """A user with markup for a name, whose phone has changed."""
+    user = str(uuid4())
+    with source.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO created_users (id, first_name, last_name, phone) VALUES (%s, %s, 'E2E', '1')",
+            (user, SCRIPT),
+        )
+        cursor.execute("UPDATE created_users SET phone = '2' WHERE id = %s", (user,))
+        yield user
+        cursor.execute("DELETE FROM created_users WHERE id = %s", (user,))
+
+
+@pytest.fixture
+def beats(stack: Stack) -> Iterator[dict[str, Any]]:
+    """The JSON of a connector that writes a heartbeat each second; none of it is left behind."""
+    kafka = stack.settings.address("kafka")
+    if stack.settings.mode == COMPOSE:
+        kafka = "kafka:29092"
+    yield {
+        "name": BEATS,
+        "config": {
+            "connector.class": HEARTBEAT,
+            "tasks.max": "1",
+            "source.cluster.alias": "m",
+            "target.cluster.alias": "n",
+            "source.cluster.bootstrap.servers": kafka,
+            "target.cluster.bootstrap.servers": kafka,
+            "source.cluster.sasl.jaas.config": f'Login required user="me" password="{SECRET}";',
+            "heartbeats.topic.replication.factor": "1",
+            "emit.heartbeats.interval.seconds": "1",
+            "key.converter": BYTES,
+            "value.converter": BYTES,
+        },
+    }
+    api = ConnectApi(f"http://{stack.settings.address('connect')}")
+    if api.config(BEATS) is not None:
+        api.stop(BEATS)
+        api.delete_offsets(BEATS)
+        api.delete(BEATS)
+    with admin(stack.settings) as client:
+        if "heartbeats" in client.list_topics():
+            client.delete_topics(["heartbeats"])
+
+
+@pytest.fixture
+def table(stack: Stack, target: Session) -> Iterator[Table]:
+    """A table of PostgreSQL that is not there: its records are made by hand."""
+    made = Table(stack.settings, f"letters_{uuid4().hex[:8]}")
+    yield made
+    target.execute(f"DROP TABLE IF EXISTS {made.name}")
+
+
+def is_as_wide_as_its_window(page: Page) -> bool:
+    """Whether nothing has to be scrolled sideways, the insides of tables excepted."""
+    root = "document.documentElement"
+    return bool(page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "viewport", "background"),
+    [("light", WIDE, "rgb(245, 246, 248)"), ("dark", NARROW, "rgb(15, 19, 25)")],
+    ids=["light", "dark and narrow"],
+)
+def test_each_page_shows_what_is_there(
+    stack: Stack, opened: Opened, scheme: str, viewport: Any, background: str
+) -> None:
+    topic = stack.settings.source_topic
+    page = opened(color_scheme=scheme, viewport=viewport)
+    shown = {
+        "#/": ["PostgreSQL", "Replication slot", "Kafka topics", "public.created_users"],
+        "#/topics": [topic, "Offsets a second"],
+        f"#/topics/{topic}": [topic, "create"],
+        "#/connectors": ["users", "running"],
+        "#/connectors/of/users": ["${env:SOURCE_PASSWORD}", "database.hostname", "task 0"],
+        "#/connectors/new": ["Validate"],
+        "#/schemas": [f"{topic}-value"],
+        f"#/schemas/{topic}-value": ["Version 1", "Envelope"],
+        "#/deadletters": ["replayed and discarded ones too"],
+        "#/verify": ["Compare", "public.created_users"],
+        "#/canary": ["anar"],
+    }
+    for path, texts in shown.items():
+        page.goto(f"{page.url.partition('#')[0]}{path}")
+        expect(page.locator("main h1")).to_be_visible()
+        for text in texts:
+            expect(page.locator("main")).to_contain_text(text)
+        expect(page.locator("main .note.loading")).to_have_count(0)
+        expect(page.locator("main [role=alert] button")).to_have_count(0)  # no refusal is shown
+        assert is_as_wide_as_its_window(page), path
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
+
+
+def test_the_pipeline_is_drawn_with_live_figures(opened: Opened, source: Any) -> None:
+    page = opened("#/")
+    expect(page.locator(".picture .node")).to_have_count(6)
+    expect(page.locator(".node", has_text="Connector")).to_contain_text("running")
+    expect(page.locator(".chart canvas")).to_have_count(3)
+    row = page.locator("tr", has_text="public.created_users")
+    expect(row.locator("td").nth(2)).to_have_text("0")
+    before = page.locator(".title .muted").inner_text()
+    expect(page.locator(".title .muted")).not_to_have_text(before)
+
+
+def test_a_record_is_found_by_its_key_and_its_markup_is_text(
+    stack: Stack, opened: Opened, user: str, eventually: Any
+) -> None:
+    page = opened(f"#/topics/{stack.settings.source_topic}")
+    field = page.get_by_label("Key or condition")
+    field.fill(f"{user} and op=update")
+
+    def found() -> int:
+        page.get_by_role("button", name="Read", exact=True).click()
+        expect(page.locator(".records.busy")).to_have_count(0)
+        return page.locator(".record").count()
+
+    eventually(found, 1)
+    record = page.locator(".record")
+    expect(record.locator(".op")).to_have_text("update")
+    expect(record.locator(".short")).to_contain_text('phone: "1" → "2"')
+    record.locator("button.line").click()
+    changed = record.locator("tr.changed")
+    expect(changed).to_have_count(1)
+    expect(changed.locator("td")).to_have_text(['"1"', '"2"'])
+    expect(record.locator(".difference")).to_contain_text("<script>window.ran = 1</script>")
+    assert page.evaluate("window.ran === undefined")
+
+    offset = record.locator(".place").inner_text()
+    field.fill("")
+    page.get_by_label("From").fill(offset)
+    page.keyboard.press("Enter")
+    expect(page.locator(".record .place").last).to_have_text(offset)
+
+
+def test_a_connector_is_pasted_refused_mended_applied_paused_and_resumed(
+    opened: Opened, beats: dict[str, Any]
+) -> None:
+    page = opened("#/connectors/new")
+    box = page.locator("textarea")
+    box.fill(json.dumps(beats | {"config": beats["config"] | {"tasks.max": "many"}}))
+    page.get_by_role("button", name="Validate").click()
+    expect(page.locator(".problems li").filter(has_text="tasks.max")).to_be_visible()
+    expect(page.get_by_role("button", name="Apply")).to_be_disabled()
+
+    box.fill(json.dumps(beats))
+    page.get_by_role("button", name="Validate").click()
+    expect(page.locator(".note.good")).to_contain_text(f"Connector {BEATS} would be created")
+    expect(page.locator(".diff")).not_to_contain_text(SECRET)
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Apply it now?").click()
+    expect(page.locator(".said")).to_contain_text(f"Connector {BEATS}: created, RUNNING.")
+
+    row = page.locator("tr", has_text=BEATS)
+    row.get_by_role("button", name="Pause").click()
+    row.get_by_role("button", name="Pause?").click()
+    expect(row.get_by_role("button", name="Resume")).to_be_visible()
+    expect(row).to_contain_text("paused")
+    row.get_by_role("button", name="Resume").click()
+    expect(row.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.locator(".said")).to_contain_text("is RUNNING")
+
+    row.get_by_role("link", name=BEATS).click()
+    expect(page.locator("main")).to_contain_text("source.cluster.sasl.jaas.config")
+    expect(page.locator("main")).to_contain_text(MASK)
+    expect(page.locator("main")).not_to_contain_text(SECRET)
+
+
+def test_a_dead_letter_is_shown_with_its_bytes_and_replayed_once_its_cause_is_mended(
+    stack: Stack, opened: Opened, target: Session, table: Table, eventually: Any
+) -> None:
+    target.execute(f"CREATE TABLE {table.name} (other text PRIMARY KEY)")
+    origin = send(stack.settings, table.key("a"), table.create("a", "kept"))
+    page = opened("#/deadletters")
+    link = page.locator("tr", has_text=origin).locator("a")
+
+    def is_listed() -> bool:
+        page.keyboard.press("r")
+        page.wait_for_timeout(500)
+        return link.count() == 1
+
+    eventually(is_listed, True)
+    link.click()
+    expect(page.locator("main")).to_contain_text("Why it was not applied")
+    page.locator("summary", has_text="Bytes").last.click()
+    expect(page.locator(".dump").last).to_contain_text("6b 65 70 74")  # "kept"
+    target.execute(f"DROP TABLE {table.name}")
+
+    page.get_by_role("button", name="Replay").click()
+    page.get_by_role("button", name="Apply it again?").click()
+
+    expect(page.locator(".said")).to_contain_text("Replayed: written to")
+    expect(page.locator(".bar .state")).to_have_text("replayed")
+    rows: Any = target.execute(f"SELECT id, body FROM {table.name}")
+    assert list(rows) == [{"id": "a", "body": "kept"}]
+
+
+def test_tables_are_compared_by_a_button(opened: Opened) -> None:
+    page = opened("#/verify")
+    page.get_by_label("Tables").select_option("public.created_users")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".note.loading")).to_contain_text("Comparing public.created_users")
+    result = page.get_by_role("region", name="Tables").first
+    expect(result.locator("tbody tr")).to_have_count(1, timeout=90_000)
+    expect(page.locator(".note.loading")).to_have_count(0, timeout=90_000)
+    expect(result).to_contain_text("public.created_users")
+    expect(result.locator(".state")).to_have_text("equal")
+
+
+def test_pages_are_used_by_keyboard(opened: Opened) -> None:
+    page = opened("#/")
+    page.keyboard.press("2")
+    expect(page.locator("h1")).to_have_text("Topics")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.matches('td a')")
+    page.keyboard.press("/")
+    page.keyboard.type("created_users2?")  # typed, no shortcut
+    expect(page.get_by_label("Find a topic")).to_have_value("created_users2?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_without_the_token_a_page_reads_and_changes_nothing(
+    stack: Stack, opened: Opened, monitor: Monitor
+) -> None:
+    page = opened("#/connectors", with_token=False)
+    row = page.locator("tr", has_text="users").first
+    expect(row).to_contain_text("running")
+    page.get_by_role("button", name="read only").click()
+    dialog = page.get_by_role("dialog", name="Allow changes")
+    dialog.get_by_label("Token").fill(monitor.token)
+    dialog.get_by_role("button", name="Allow").click()
+    expect(page.get_by_role("button", name="changes allowed")).to_be_visible()
+
+    pause = f"{monitor.url}/api/connectors/users/pause"
+    for headers in ({}, {tokens.HEADER: "wrong"}):
+        assert requests.post(pause, headers=headers, timeout=10).status_code == 401
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = requests.post(pause, data={"token": monitor.token}, headers=form, timeout=10)
+    assert sent.status_code == 401
+    state = requests.get(f"{monitor.url}/api/connectors/users", timeout=10).json()["connector"]
+    assert state["state"] == "RUNNING"
+    if stack.settings.mode != COMPOSE:
+        assert stat.S_IMODE(tokens.path(stack.settings).stat().st_mode) == 0o600
+
+
+def test_other_names_of_the_host_and_other_sites_are_refused(monitor: Monitor) -> None:
+    def status(path: str, **headers: str) -> int:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.get(f"{monitor.url}{path}", headers=given, timeout=10).status_code
+
+    assert status("/", Host="127.0.0.1") == status("/", Host="localhost:1") == 200
+    for path in ("/", "/api/about", "/static/app.js", "/health"):
+        assert status(path, Host="rebound.example") == 403, path
+    assert status("/api/about", Sec_Fetch_Site="same-origin") == 200
+    assert status("/api/about", Sec_Fetch_Site="cross-site") == 403
+    policy = requests.get(monitor.url, timeout=10).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
