@@ -2,14 +2,16 @@
 
 import argparse
 import logging
+import socket
 import sys
 
 from aiohttp import web
 
-from walflow.errors import WalflowError
+from walflow.errors import ExitCode, WalflowError
 from walflow.monitor import token
 from walflow.monitor.server import application
 from walflow.settings import LOOPBACK, load
+from walflow.stack.ports import holder
 
 SHUTDOWN_SECONDS = 3.0
 
@@ -25,19 +27,30 @@ def main() -> int:
         logging.getLogger(told_by_pages).setLevel(logging.CRITICAL)
     try:
         settings = load()
+        listening = _listening(host, settings.ports.of("monitor"))
+        # Behind that: who cannot listen must not take the token from the monitor that does.
         app = application(settings, token.new(settings))
     except WalflowError as error:
         print(f"✘ {error.sentence}", file=sys.stderr)
         return error.exit_code
-    web.run_app(
-        app,
-        host=host,
-        port=settings.ports.of("monitor"),
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        access_log=None,
-        print=None,
-    )
+    web.run_app(app, sock=listening, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None, print=None)
     return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        WalflowError: the port is taken.
+    """
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise WalflowError(
+            f"{host}:{port} cannot be listened on: {error.strerror}. It is in use by {holder(port)};"
+            " ports.monitor in pipeline.toml chooses another.",
+            ExitCode.NOT_READY,
+        ) from error
 
 
 if __name__ == "__main__":

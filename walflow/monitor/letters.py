@@ -65,6 +65,9 @@ class Letters:
         Raises:
             WalflowError: there is none, or a server does not answer.
         """
+        # New ones know the tables as they are now; older ones may yet hear of a drop, and believe it of
+        # the table that the replay has made.
+        self.close()
         with self._connection() as connected, DeadLetterTopic(self._settings) as topic:
             stored = topic.at(place_of(place, topic.name))
             outcomes = Outcomes(connected.session)

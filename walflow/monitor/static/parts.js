@@ -10,7 +10,7 @@ const BAD = ["down", "failed", "different", "lost", "destroyed"];
 export function State({ word }) {
   const lower = String(word ?? "unknown").toLowerCase();
   const kind = GOOD.includes(lower) ? "good" : BAD.includes(lower) ? "bad" : WAITING.includes(lower) ? "waiting" : "plain";
-  return html`<span class=${`state ${kind}`}><i></i>${word ?? "unknown"}</span>`;
+  return html`<span class=${`state ${kind}`}><i></i>${lower}</span>`;
 }
 
 export function Op({ op }) {

@@ -6,6 +6,7 @@ import { Empty, Loading, Op, Problem } from "../parts.js";
 
 const FOLLOW_MS = 2000;
 const KEPT = 200;
+const UNAVAILABLE = "__debezium_unavailable_value";
 const HINTS = ["newest", "earliest", "-100", "0@42", "30s", "10m", "2h", "1d", "2026-11-21T18:50:00"];
 const places = (offsets) => Object.entries(offsets).map(([partition, offset]) => `${partition}:${offset}`).join(",");
 
@@ -24,6 +25,28 @@ const key = (record) => {
   if (record.key.problem) return record.key.problem;
   return datum && typeof datum === "object" ? Object.entries(datum).map(([name, each]) => `${name}=${value(each)}`).join(", ") : value(datum);
 };
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+/** An update whose row before is not in the log (REPLICA IDENTITY DEFAULT), with that of the key's record before. */
+function compared(record, older) {
+  if (record.op !== "update" || record.before || !older?.after) return record;
+  const changed = Object.keys(record.after).filter((name) => record.after[name] !== UNAVAILABLE && !same(record.after[name], older.after[name]));
+  return { ...record, before: older.after, changed, against: older.place };
+}
+
+const olderOf = (record, records) =>
+  records.find((other) => other.partition === record.partition && other.offset < record.offset && other.after && same(other.key.datum, record.key.datum));
+
+/** The key's record before it, looked for in its topic. */
+async function asked(record) {
+  const datum = record.key.datum;
+  if (!datum || typeof datum !== "object") return null;
+  const wanted = new URLSearchParams({ partition: record.partition, before: `${record.partition}:${record.offset}`, count: 1 });
+  Object.entries(datum).forEach(([name, each]) => wanted.append("filter", `key.${name}=${each}`));
+  wanted.append("filter", "op~create|read|update");
+  return (await get(`/api/topics/${encodeURIComponent(record.topic)}/records?${wanted}`)).records[0];
+}
 
 function Short({ record }) {
   const { before, after } = record;
@@ -60,8 +83,14 @@ function Difference({ record }) {
 function Whole({ record }) {
   const [full, setFull] = useState(record);
   const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    if (record.op !== "update" || record.before) return undefined;
+    let gone = false;
+    asked(record).then((older) => gone || setFull((now) => compared(now, older)), (wrong) => gone || setProblem(wrong));
+    return () => { gone = true; };
+  }, []);
   const isCut = JSON.stringify(full).includes(" characters)");
-  const read = () => get(`/api/topics/${encodeURIComponent(record.topic)}/records/${record.partition}/${record.offset}`).then(setFull, setProblem);
+  const read = () => get(`/api/topics/${encodeURIComponent(record.topic)}/records/${record.partition}/${record.offset}`).then((whole) => setFull(full.against ? compared(whole, { after: full.before, place: full.against }) : whole), setProblem);
   const source = full.source || {};
   const facts = [
     ["place", full.place], ["time", full.time], ["lsn", source.lsn], ["transaction", source.txId],
@@ -76,6 +105,7 @@ function Whole({ record }) {
         : full.value?.problem ? html`<p class="wrong">${full.value.problem}</p><pre>${full.value.datum}</pre>`
         : full.value?.bytes != null && html`<pre>${JSON.stringify(full.value.datum, null, 2)}</pre>`}
       <dl class="pairs">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
+      ${full.against && html`<p class="muted">The row before is not in the log (it is with REPLICA IDENTITY FULL): compared with the key's record before, ${full.against}.</p>`}
       ${isCut && html`<button type="button" onClick=${read}>Show long values whole</button>`}
     </div>`;
 }
@@ -149,7 +179,8 @@ export function Records({ topic, partitions }) {
 
   const set = (name) => (event) => setForm({ ...form, [name]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
   const submit = (event) => { event.preventDefault(); setFollow(false); begin(); };
-  const records = page ? [...page.records].reverse() : [];
+  const newestFirst = page ? [...page.records].reverse() : [];
+  const records = newestFirst.map((record) => compared(record, olderOf(record, newestFirst)));
   const hasOlder = page && Object.entries(page.begins).some(([partition, offset]) => offset > page.first[partition]);
   const hasNewer = page && Object.entries(page.ends).some(([partition, offset]) => offset < page.end[partition]);
   return html`

@@ -27,7 +27,7 @@ function List() {
     <div class="bar"><${Search} value=${text} onInput=${setText} what="a topic" />
       <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's and Connect's own too</label></div>
     <${Asked} asked=${asked} what="the topics">${(topics) => {
-      const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow-connect") && !topic.name.startsWith("kafkasql"))));
+      const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow.connect."))));
       if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>walflow demo</code> brings the users' one.`}</p><//>`;
       return html`
         <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#now", "#stream is behind", "newest record"]}>
