@@ -49,7 +49,12 @@ class Ports(Section):
     airflow_logs: Port
     users_api: Port
     monitor: Port
+    kafka_metrics: Port
+    connect_metrics: Port
+    cassandra_metrics: Port
     control_center: Port
+    prometheus: Port
+    grafana: Port
 
     def of(self, name: str) -> int:
         """The port that the service `name` really listens on: its setting plus the offset."""
@@ -92,6 +97,14 @@ class HeapMegabytes(Section):
     spark_worker: Positive
     spark_driver: Positive
     spark_executor: Positive
+
+
+class Metrics(Section):
+    jmx: bool
+
+
+class Logs(Section):
+    format: Literal["logfmt", "json"]
 
 
 class Postgres(Section):
@@ -181,6 +194,8 @@ class Settings(BaseSettings):
     paths: Paths
     supervision: Supervision
     heap_megabytes: HeapMegabytes
+    metrics: Metrics
+    logs: Logs
     postgres: Postgres
     airflow: Airflow
     ingest: Ingest

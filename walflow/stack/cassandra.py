@@ -9,7 +9,7 @@ from cassandra.policies import ConstantReconnectionPolicy
 from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
-from walflow.stack.jvm import class_path, java
+from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 
@@ -44,7 +44,7 @@ def cassandra(settings: Settings) -> Service:
     return Service(
         name="cassandra",
         command=(
-            *java("cassandra", settings.heap_megabytes.cassandra),
+            *java_with_metrics("cassandra", settings.heap_megabytes.cassandra, settings),
             *read_options(HOME / "cassandra" / "jvm.options"),
             f"-javaagent:{next((DEPS / 'cassandra').glob('jamm-*.jar'), DEPS)}",
             f"-Dcassandra.config=file://{config}",
@@ -56,7 +56,11 @@ def cassandra(settings: Settings) -> Service:
             "org.apache.cassandra.service.CassandraDaemon",
         ),
         readiness=Readiness("answers CQL", check),
-        ports={"cassandra": port, "cassandra_storage": storage_port},
+        ports={
+            "cassandra": port,
+            "cassandra_storage": storage_port,
+            **metrics_port("cassandra", settings),
+        },
         url=f"127.0.0.1:{port}",
         prepare=prepare,
         after_ready=lambda: apply_schema(settings),

@@ -4,7 +4,7 @@ from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.http import get_json
-from walflow.stack.jvm import class_path, java
+from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
 from walflow.stack.registry import NATIVE_API
 from walflow.stack.service import NotReady, Readiness, Service
 
@@ -36,9 +36,10 @@ def connect(settings: Settings) -> Service:
     return Service(
         name="connect",
         command=(
-            *java(
+            *java_with_metrics(
                 "connect",
                 settings.heap_megabytes.connect,
+                settings,
                 "-XX:+UseG1GC",
                 "-XX:MaxGCPauseMillis=20",
             ),
@@ -51,7 +52,7 @@ def connect(settings: Settings) -> Service:
         # Its tasks start with it and fail if they cannot register a schema.
         needs=("kafka", "registry"),
         readiness=Readiness("answers REST and has the Debezium plugin", check),
-        ports={"connect": port},
+        ports={"connect": port, **metrics_port("connect", settings)},
         environment={
             "SOURCE_HOST": "127.0.0.1",
             "SOURCE_PORT": str(settings.ports.of("postgres")),

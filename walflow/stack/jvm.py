@@ -4,6 +4,7 @@ import os
 
 from walflow.install.jars import DEPS
 from walflow.install.prerequisites import java_home
+from walflow.settings import HOME, LOOPBACK, Settings
 
 LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """For what coordinates and moves no records: it starts faster and takes less of the machine."""
@@ -18,6 +19,37 @@ def java(name: str, heap_megabytes: int, *options: str) -> tuple[str, ...]:
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.net.preferIPv4Stack=true",
         *options,
+    )
+
+
+def java_with_metrics(
+    name: str, heap_megabytes: int, settings: Settings, *options: str
+) -> tuple[str, ...]:
+    """The same for a server whose MBeans Prometheus scrapes, unless metrics.jmx is off.
+
+    An archive of classes holds only for the agents that it was written with, hence one for each case.
+    """
+    if not settings.metrics.jmx:
+        return java(name, heap_megabytes, *options)
+    return java(f"{name}-with-metrics", heap_megabytes, *options, *_metrics_agent(name, settings))
+
+
+def metrics_port(name: str, settings: Settings) -> dict[str, int]:
+    """Setting under `[ports]` → port at which a server's MBeans are scraped; empty without."""
+    setting = f"{name}_metrics"
+    return {setting: settings.ports.of(setting)} if settings.metrics.jmx else {}
+
+
+def _metrics_agent(name: str, settings: Settings) -> tuple[str, ...]:
+    """Prometheus' own agent, on 127.0.0.1, with the MBeans that monitoring/jmx names."""
+    agent = next((DEPS / "jmx").glob("jmx_prometheus_javaagent-*.jar"), DEPS)
+    (port,) = metrics_port(name, settings).values()
+    rules = HOME / "monitoring" / "jmx" / f"{name}.yml"
+    return (
+        # A class archive may be written although there is an agent: it transforms no class.
+        "-XX:+UnlockDiagnosticVMOptions",
+        "-XX:+AllowArchivingWithJavaAgent",
+        f"-javaagent:{agent}={LOOPBACK}:{port}:{rules}",
     )
 
 

@@ -8,7 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
-from walflow.stack.jvm import class_path, java
+from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 from walflow.topics.clients import new_admin
@@ -62,8 +62,12 @@ def broker(settings: Settings) -> Service:
     return Service(
         name="kafka",
         command=(
-            *java(
-                "kafka", settings.heap_megabytes.kafka, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"
+            *java_with_metrics(
+                "kafka",
+                settings.heap_megabytes.kafka,
+                settings,
+                "-XX:+UseG1GC",
+                "-XX:MaxGCPauseMillis=20",
             ),
             f"-Dlog4j.configuration=file:{HOME / 'kafka' / 'log4j.properties'}",
             "-cp",
@@ -73,7 +77,7 @@ def broker(settings: Settings) -> Service:
         ),
         needs=("zookeeper",),
         readiness=Readiness("is registered and has a controller", check),
-        ports={"kafka": port},
+        ports={"kafka": port, **metrics_port("kafka", settings)},
         url=f"127.0.0.1:{port}",
         prepare=prepare,
         after_ready=lambda: create_topics(settings),
