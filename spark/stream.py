@@ -1,5 +1,6 @@
 """spark-submit's entry: Debezium's topics, applied to Cassandra."""
 
+import logging
 import os
 import re
 import sys
@@ -22,10 +23,12 @@ from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
 from walflow.errors import ExitCode, WalflowError
+from walflow.logs import configure, fields_of_reason
 from walflow.settings import Settings, load
 from walflow.stack.restarts import too_often
 from walflow.stack.service import HALTED
 
+log = logging.getLogger("stream")
 MICRO_BATCH_RECORDS = 2000
 """Records in one Arrow batch where a batch is full of records anyway."""
 PUSHED_BYTES = 32
@@ -103,7 +106,8 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             _run_until_asked(start(spark, settings, config), requests, request, told)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
-            print(f"The query failed: {_cause(error)}", file=sys.stderr, flush=True)
+            about = fields_of_reason(_cause(error), config.topic_prefix)
+            log.error("the query failed", extra=about)
             if _ends_the_stream(error) or too_often(
                 failures, time.time(), supervision.max_restarts, supervision.restart_window_seconds
             ):
@@ -173,6 +177,7 @@ def _cause(error: StreamingQueryException | TaskFailed) -> str:
 def main() -> int:
     try:
         settings = load()
+        configure(log, settings.logs.format)
         spark = SparkSession.builder.getOrCreate()
         run(spark, settings, stream_config(settings, os.environ))
     except WalflowError as error:
@@ -182,7 +187,8 @@ def main() -> int:
         if not _is_halt(error):
             raise
         spark.stop()  # first, since it logs much, and the reason is looked for at the log's end
-        print(f"The stream halts: {_cause(error)}", file=sys.stderr, flush=True)
+        about = fields_of_reason(_cause(error), settings.topics.prefix)
+        log.error("the stream halts", extra=about)
         return HALTED
     return 0
 

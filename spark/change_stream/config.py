@@ -26,6 +26,7 @@ class StreamConfig:
     pending_rows: int
     retry_seconds: float
     schema_confirm_seconds: float
+    log_format: str
 
 
 def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamConfig:
@@ -51,4 +52,5 @@ def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamCon
         pending_rows=stream.pending_rows,
         retry_seconds=stream.write_retry_seconds,
         schema_confirm_seconds=stream.schema_confirm_seconds,
+        log_format=settings.logs.format,
     )

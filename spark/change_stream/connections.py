@@ -59,6 +59,7 @@ def connections(config: StreamConfig) -> Connections:
         interpreter,
         statements.bind,
         RestartRequests(session),
+        config.topic_prefix,
     )
     return Connections(
         session, registry, generations, interpreter, statements, shortcuts, truncations

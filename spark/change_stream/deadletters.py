@@ -1,5 +1,6 @@
 """Records that cannot be applied: sent to a topic of their own, or, by setting, the stream's halt."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -7,9 +8,12 @@ from typing import Any
 
 import kafka
 
-from change_stream.letter import Letter, headers_of, shortened
+from change_stream.letter import Kind, Letter, headers_of, shortened
 from change_stream.record import Record
 from change_stream.stamps import Generation, NoGeneration, stamp
+from walflow.logs import record_fields
+
+log = logging.getLogger("change_stream.deadletters")
 
 MAX_UNCONFIRMED_BYTES = 8 * 2**20
 """kafka-python bounds nothing of what it holds until Kafka has acknowledged it."""
@@ -30,6 +34,7 @@ class DeadLetters:
 
     Args:
         policy: `topic` or `halt`, as `stream.dead_letter_policy`.
+        prefix: of the topics, which is no part of a table's name.
         generations: those of a topic's present id, oldest first.
     """
 
@@ -38,32 +43,36 @@ class DeadLetters:
         bootstrap_servers: str,
         topic: str,
         policy: str,
+        prefix: str,
         generations: Callable[[str], tuple[Generation, ...]],
     ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
         self._policy = policy
+        self._prefix = prefix
         self._generations = generations
         self._producer: kafka.KafkaProducer | None = None
         self._lock = threading.Lock()
         self._unconfirmed: deque[tuple[Any, int]] = deque()
         self._unconfirmed_bytes = 0
 
-    def put(self, record: Record, reason: str) -> None:
+    def put(self, record: Record, reason: str, kind: Kind) -> None:
         """Send a record as it came: its bytes and headers, where it was, and why it is here.
 
         Raises:
             Halted: the policy is to halt.
             KafkaError: an earlier one could not be stored.
         """
+        about = record_fields(*record[:3], self._prefix, kind=kind.value, reason=shortened(reason))
         if self._policy == "halt":
+            log.error("halt", extra=about)
             raise Halted(
                 f"{record.place} cannot be applied: {shortened(reason)}."
                 ' stream.dead_letter_policy is "halt", so nothing behind it is applied. Mend the'
                 ' cause, or set "topic" to pass over such records; then run `walflow up`'
                 " (docs/deadletters.md)."
             )
-        letter = self._letter(record, reason)
+        letter = self._letter(record, reason, kind)
         size = len(record.key or b"") + len(record.value or b"")
         with self._lock:
             if self._producer is None:
@@ -80,7 +89,7 @@ class DeadLetters:
             )
             self._unconfirmed.append((future, size))
             self._unconfirmed_bytes += size
-        print(f"dead letter: {record.place}: {shortened(reason)}", flush=True)
+        log.warning("dead letter", extra=about)
 
     def flush(self) -> None:
         """Wait until Kafka has every one.
@@ -98,11 +107,11 @@ class DeadLetters:
         self._unconfirmed.popleft()
         self._unconfirmed_bytes -= size
 
-    def _letter(self, record: Record, reason: str) -> Letter:
+    def _letter(self, record: Record, reason: str, kind: Kind) -> Letter:
         generations = self._generations(record.topic)
         try:
             write_time = stamp(generations, record.partition, record.offset)
         except NoGeneration:
             write_time = None
         topic_id = generations[-1].topic_id if generations else None
-        return Letter(record, reason, topic_id, write_time)
+        return Letter(record, reason, topic_id, write_time, kind)

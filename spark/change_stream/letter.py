@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from change_stream.record import Record, Undecodable, schema_id
@@ -17,6 +18,20 @@ class NotALetter(Exception):
     """A record of the dead-letter topic that the stream has not put there."""
 
 
+class Kind(StrEnum):
+    """What is wrong with a record, in one word."""
+
+    UNDECODABLE = "undecodable"
+    """Its bytes are no change event."""
+    UNMAPPABLE = "unmappable"
+    """The change has no place in Cassandra."""
+    REFUSED = "refused"
+    """Cassandra refuses the write for its content."""
+    INCOMPLETE = "incomplete"
+    """The row was written without a value that its event does not tell."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A record as it was in its own topic, and why it is here."""
@@ -27,6 +42,7 @@ class Letter:
     """The life of the origin's topic; none where it could not be told."""
     stamp: int | None = None
     """Write time of the record's change (docs/exactness.md); none where no generation holds it."""
+    kind: Kind = Kind.OTHER
 
     @property
     def key_schema_id(self) -> int | None:
@@ -59,6 +75,7 @@ def headers_of(letter: Letter) -> list[tuple[str, bytes]]:
         "offset": record.offset,
         "timestamp": record.timestamp_ms,
         "stamp": letter.stamp,
+        "kind": letter.kind.value,
         "key_schema_id": letter.key_schema_id,
         "value_schema_id": letter.value_schema_id,
         "null_headers": ",".join(nulls) or None,
@@ -92,7 +109,8 @@ def letter_of(key: bytes | None, value: bytes | None, headers: Headers) -> Lette
             value,
             tuple((name, None if i in nulls else v) for i, (name, v) in enumerate(own)),
         )
-        return Letter(record, about[PREFIX + "reason"], _topic_id(about), _stamp(about))
+        kind = _kind(about)
+        return Letter(record, about[PREFIX + "reason"], _topic_id(about), _stamp(about), kind)
     except (KeyError, ValueError) as error:
         raise NotALetter(f"its headers do not name its origin: {error!r}") from error
 
@@ -105,6 +123,12 @@ def _topic_id(about: Mapping[str, str]) -> UUID | None:
 def _stamp(about: Mapping[str, str]) -> int | None:
     text = about.get(PREFIX + "stamp")
     return int(text) if text else None
+
+
+def _kind(about: Mapping[str, str]) -> Kind:
+    """Other, for a letter of a version that did not tell or of one that tells more."""
+    text = about.get(PREFIX + "kind", "")
+    return Kind(text) if text in list(Kind) else Kind.OTHER
 
 
 def _readable_schema_id(payload: bytes | None) -> int | None:

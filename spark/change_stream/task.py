@@ -1,6 +1,7 @@
 """One Spark task: the records of a partition, in order, decoded and handed to the writer."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
@@ -12,12 +13,14 @@ from change_stream.columns import Unmappable
 from change_stream.config import StreamConfig
 from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
+from change_stream.letter import Kind
 from change_stream.packing import unpacked
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
 from change_stream.task_failures import TaskFailures
 from change_stream.truncation import GenerationOpened
 from change_stream.writer import GroupCommitWriter
+from walflow.logs import configure
 
 QUERY_RUN = "spark.jobGroup.id"
 """Spark's local property that holds the id of a streaming query's present run."""
@@ -37,6 +40,7 @@ def apply_changes(config: StreamConfig) -> Callable[[Batches], Batches]:
 
 class _Task:
     def __init__(self, config: StreamConfig) -> None:
+        configure(logging.getLogger("change_stream"), config.log_format)
         self._context = TaskContext.get() or TaskContext()
         self._connected: Connections = connections(config)
         self._connected.generations.refresh()
@@ -44,6 +48,7 @@ class _Task:
             config.bootstrap_servers,
             config.dead_letters,
             config.dead_letter_policy,
+            config.topic_prefix,
             self._connected.generations.of,
         )
         self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
@@ -57,7 +62,7 @@ class _Task:
             pending_rows=config.pending_rows,
             retry_seconds=config.retry_seconds,
             replicas_of=replicas_of(self._connected.session),
-            refused=self._dead_letters.put,
+            refused=self._refused,
             applied=self._progress.applied,
             failed=self._tell,
         )
@@ -90,11 +95,17 @@ class _Task:
             interpreted = connected.interpreter.interpret(record, *found)
             for mutation in interpreted.mutations:
                 self._writer.write(record, connected.statements.bind(mutation))
-        except (Undecodable, Unmappable) as reason:
-            self._dead_letters.put(record, str(reason))
+        except Undecodable as reason:
+            self._dead_letters.put(record, str(reason), Kind.UNDECODABLE)
+        except Unmappable as reason:
+            self._dead_letters.put(record, str(reason), Kind.UNMAPPABLE)
         else:
             if interpreted.unknown:
-                self._dead_letters.put(record, _incomplete(found[1], interpreted.unknown))
+                reason_of_loss = _incomplete(found[1], interpreted.unknown)
+                self._dead_letters.put(record, reason_of_loss, Kind.INCOMPLETE)
+
+    def _refused(self, record: Record, reason: str) -> None:
+        self._dead_letters.put(record, reason, Kind.REFUSED)
 
     def _truncate(self, record: Record, change: Change) -> None:
         self._writer.drain()

@@ -12,6 +12,7 @@ applied once more by the new stamps; and every row of the table is deleted just 
 """
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -29,7 +30,10 @@ from change_stream.mutation import Mutation
 from change_stream.record import Record, Undecodable
 from change_stream.restart_requests import RestartRequests
 from change_stream.stamps import Generation
+from walflow.logs import record_fields
 from walflow.tables import TableRules
+
+told = logging.getLogger("change_stream.truncation")
 
 CHUNK = 500
 
@@ -53,6 +57,7 @@ class Truncations:
         interpreter: Interpreter,
         bind: Callable[[Mutation], BoundStatement],
         restarts: RestartRequests,
+        prefix: str,
     ) -> None:
         self._session = session
         self._bootstrap_servers = bootstrap_servers
@@ -61,6 +66,7 @@ class Truncations:
         self._interpreter = interpreter
         self._bind = bind
         self._restarts = restarts
+        self._prefix = prefix
 
     def apply(self, record: Record, change: Change, run: str) -> None:
         """Carry out the TRUNCATE of a record; may be repeated.
@@ -90,7 +96,7 @@ class Truncations:
             raise GenerationOpened(f"{reason}; the query starts again to carry it out")
         self._apply_again(record, opened)
         self._sweep(change, opened.epoch_us - 1)
-        print(f"truncated: {record.place}: {change.schema}.{change.table}", flush=True)
+        told.info("truncated", extra=record_fields(*record[:3], self._prefix))
 
     def _boundaries(self, record: Record, lsn: int, partitions: int) -> dict[int, int]:
         """Partition → offset of the first record that is newer than the TRUNCATE."""

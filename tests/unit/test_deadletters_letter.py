@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from change_stream.deadletters import DeadLetters, Halted
 from change_stream.letter import (
     MAX_REASON,
+    Kind,
     Letter,
     NotALetter,
     headers_of,
@@ -30,11 +31,17 @@ RECORDS = st.builds(
 )
 
 
-@given(RECORDS, TEXT, st.none() | st.uuids(), st.none() | st.integers(0, 2**63 - 1))
+@given(
+    RECORDS,
+    TEXT,
+    st.none() | st.uuids(),
+    st.none() | st.integers(0, 2**63 - 1),
+    st.sampled_from(Kind),
+)
 def test_a_letter_comes_back_from_its_headers_as_it_was(
-    record: Record, reason: str, topic_id: UUID | None, stamp: int | None
+    record: Record, reason: str, topic_id: UUID | None, stamp: int | None, kind: Kind
 ) -> None:
-    letter = Letter(record, reason, topic_id, stamp)
+    letter = Letter(record, reason, topic_id, stamp, kind)
 
     assert letter_of(record.key, record.value, headers_of(letter)) == letter
 
@@ -52,13 +59,13 @@ def test_a_letter_that_becomes_a_letter_again_keeps_the_headers_of_the_first(
 
 
 def test_under_the_policy_halt_a_record_that_cannot_be_applied_stops_its_task() -> None:
-    letters = DeadLetters("nowhere:1", "letters", "halt", lambda _: ())
+    letters = DeadLetters("nowhere:1", "letters", "halt", "cdc", lambda _: ())
     record = Record("cdc.public.t", 1, 7, 0, b"k", b"v")
 
     with pytest.raises(
         Halted, match=r"cdc\.public\.t-1@7 cannot be applied: because\. .*walflow up"
     ):
-        letters.put(record, "because")
+        letters.put(record, "because", Kind.REFUSED)
     letters.flush()
 
 

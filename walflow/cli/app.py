@@ -13,6 +13,7 @@ from walflow.cli import (
     deadletters,
     doctor,
     loggers,
+    metrics,
     monitor,
     plugins,
     recover,
@@ -48,6 +49,7 @@ app.command()(stack.logs)
 app.command()(monitor.monitor)
 app.command()(stack.demo)
 app.command()(doctor.doctor)
+app.command()(metrics.metrics)
 app.command()(verify.verify)
 app.command()(repair.repair)
 app.command()(snapshot.snapshot)

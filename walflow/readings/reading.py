@@ -291,6 +291,18 @@ class TableLag:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterCount:
+    """How many letters of one kind a reader has seen."""
+
+    table: str
+    """`schema.table`"""
+    kind: str
+    """What is wrong, in a word: see `change_stream.letter.Kind`."""
+    letters: int
+    """Copies that a repeated batch has sent included."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetters:
     """The dead-letter topic."""
 
@@ -301,6 +313,8 @@ class DeadLetters:
     """Records that are neither replayed nor discarded; None: too many to be counted in a reading."""
     newest_at_ms: float | None
     per_second: float | None = None
+    counts: tuple[LetterCount, ...] = ()
+    """Those that the reader has seen, by table and kind; they only grow while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.propertie
 SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
 LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
 """Environment variable by which Spark's processes listen on this machine only."""
-READ_BY_STREAM = ("cassandra", "masking", "stream", "supervision", "tables", "topics")
+READ_BY_STREAM = ("cassandra", "logs", "masking", "stream", "supervision", "tables", "topics")
 """Sections of pipeline.toml."""
 RECOVERY_SECONDS = 10
 

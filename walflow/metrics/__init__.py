@@ -1,0 +1,1 @@
+"""What Prometheus learns of the pipeline: readings as metrics, and where it scrapes a stack."""

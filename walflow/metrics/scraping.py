@@ -1,0 +1,28 @@
+"""Where Prometheus scrapes a stack: monitoring/prometheus.yml, with the addresses of this machine."""
+
+from typing import Any
+
+import yaml
+
+from walflow.settings import HOME, Settings
+
+FILE = HOME / "monitoring" / "prometheus.yml"
+PORTS = {
+    "walflow": "monitor",
+    "kafka": "kafka_metrics",
+    "connect": "connect_metrics",
+    "cassandra": "cassandra_metrics",
+}
+"""Job of the file → setting under `[ports]` at which it is scraped."""
+
+
+def scrape_config(settings: Settings) -> str:
+    """The file with this stack's addresses; without the Java servers where metrics.jmx is off."""
+    content: dict[str, Any] = yaml.safe_load(FILE.read_text())
+    content["rule_files"] = [str(FILE.parent / name) for name in content["rule_files"]]
+    content["scrape_configs"] = [
+        job | {"static_configs": [{"targets": [settings.address(PORTS[job["job_name"]])]}]}
+        for job in content["scrape_configs"]
+        if job["job_name"] == "walflow" or settings.metrics.jmx
+    ]
+    return yaml.safe_dump(content, sort_keys=False)
