@@ -33,6 +33,8 @@ STAND_INS = {
     "apache/airflow": "airflow",
 }
 """Official repository → folder of its stand-in."""
+NOT_REHEARSED = "monitoring"
+"""A profile whose images have none: docs/rehearsal.md says how they were checked instead."""
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 """Where Debian keeps the machine's own authorities."""
 BUILT_BY_US = "walflow/"
@@ -41,7 +43,11 @@ BUILT_BY_US = "walflow/"
 def official_images() -> set[str]:
     """Every image that docker-compose.yml and the three Dockerfiles name and do not build."""
     compose = yaml.safe_load((HOME / "docker-compose.yml").read_text())
-    images = {str(service["image"]) for service in compose["services"].values()}
+    images = {
+        str(service["image"])
+        for service in compose["services"].values()
+        if NOT_REHEARSED not in service.get("profiles", ())
+    }
     bases = {base for path in HOME.glob("*/Dockerfile") for base in base_images(path).values()}
     return {image for image in images if not image.startswith(BUILT_BY_US)} | bases
 

@@ -47,11 +47,11 @@ def test_stand_ins_say_so(name: str) -> None:
 
 def test_stand_ins_have_the_paths_that_the_compose_file_mounts_volumes_on() -> None:
     for name, service in COMPOSE["services"].items():
-        if "build" in service:
+        if "build" in service or images.NOT_REHEARSED in service.get("profiles", ()):
             continue
         folder = images.STAND_INS[service["image"].rpartition(":")[0]]
         text = (images.FOLDER / folder / "Dockerfile").read_text()
         for volume in service.get("volumes", ()):
             source, _, path = volume.partition(":")
-            if not source.startswith("."):
+            if not source.startswith(".") and not path.endswith(":ro"):
                 assert path in text, f"{name}: {path}"

@@ -13,12 +13,15 @@ PROJECT = "COMPOSE_PROJECT_NAME"
 PROFILES = "COMPOSE_PROFILES"
 CONTROL_CENTER = "control-center"
 MINIMAL = "minimal"
+MONITORING = "monitoring"
 TAKEN = {
     "ports": (
         *("kafka", "registry", "connect", "postgres", "cassandra", "spark_master_ui"),
         *("spark_worker_ui", "spark_ui", "airflow", "users_api", "monitor", "control_center"),
+        *("prometheus", "grafana"),
     ),
     "heap_megabytes": ("zookeeper", "kafka", "registry", "connect", "cassandra"),
+    "metrics": ("jmx",),
     "postgres": (
         *("database", "superuser", "superuser_password", "capture_password", "writer_password"),
         "max_slot_wal_keep_size_megabytes",
@@ -34,6 +37,7 @@ TAKEN = {
 TITLES = {
     "ports": "Ports on this machine, 127.0.0.1 only.",
     "heap_megabytes": "Java heaps, MB; the stream's are read from pipeline.toml.",
+    "metrics": "Whether Kafka, Connect and Cassandra show their MBeans to Prometheus.",
     "postgres": "PostgreSQL. The passwords are demo defaults.",
     "airflow": "Airflow's page and its metadata database. Demo defaults too.",
     "ingest": "What the DAG user_automation does.",
@@ -46,7 +50,8 @@ INTRODUCTION = f"""\
 
 # Names of containers and volumes begin with this.
 {PROJECT}=walflow
-# {CONTROL_CENTER}: with Confluent's Control Center. {MINIMAL}: without.
+# {CONTROL_CENTER}: with Confluent's Control Center. {MINIMAL}: without. {MONITORING}: with Prometheus and
+# Grafana. Several are separated by commas.
 {PROFILES}={CONTROL_CENTER}
 """
 
@@ -68,7 +73,7 @@ def variables(settings: Settings) -> dict[str, str]:
                 if section == "ports"
                 else getattr(getattr(settings, section), key)
             )
-            found[variable(section, key)] = str(value)
+            found[variable(section, key)] = _text(value)
     return found
 
 
@@ -87,7 +92,12 @@ def _sections() -> Iterator[str]:
     for section, keys in TAKEN.items():
         yield f"\n# {TITLES[section]}\n"
         for key in keys:
-            yield f"{variable(section, key)}={shipped[section][key]}\n"
+            yield f"{variable(section, key)}={_text(shipped[section][key])}\n"
+
+
+def _text(value: object) -> str:
+    """As pipeline.toml and the compose file write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

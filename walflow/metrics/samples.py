@@ -1,8 +1,9 @@
 """A reading of the pipeline as samples; of a part that could not be read, only that it could not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from change_stream.letter import Kind
 from walflow.metrics import definitions as of
 from walflow.metrics.definitions import Sample
 from walflow.readings.reading import (
@@ -40,7 +41,7 @@ def samples(reading: Reading) -> Iterator[Sample]:
     if isinstance(reading.stream, Stream):
         yield from _stream(reading.stream)
     if isinstance(reading.dead_letters, DeadLetters):
-        yield from _dead_letters(reading.dead_letters)
+        yield from _dead_letters(reading.dead_letters, reading.tables)
     for table in reading.tables:
         yield from _table(table)
     for stage in reading.stages:
@@ -98,10 +99,13 @@ def _stream(stream: Stream) -> Iterator[Sample]:
     yield from of.STREAM_FAILURES.at(len(stream.failures))
 
 
-def _dead_letters(letters: DeadLetters) -> Iterator[Sample]:
+def _dead_letters(letters: DeadLetters, tables: Iterable[TableLag]) -> Iterator[Sample]:
+    """A kind of which there is no letter yet is 0: Prometheus sees no growth in a count that is new."""
     yield from of.DEAD_LETTERS_OPEN.at(letters.open)
-    for count in letters.counts:
-        yield from of.DEAD_LETTERS.at(count.letters, count.table, count.kind)
+    counted = {(table.table, kind.value): 0 for table in tables for kind in Kind}
+    counted |= {(count.table, count.kind): count.letters for count in letters.counts}
+    for (table, kind), count in counted.items():
+        yield from of.DEAD_LETTERS.at(count, table, kind)
 
 
 def _table(table: TableLag) -> Iterator[Sample]:
