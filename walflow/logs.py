@@ -84,13 +84,20 @@ def logfmt_line(values: dict[str, Any]) -> str:
 
 
 def json_line(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, default=str)
+    """One object; what is neither a number nor a text is shown as a text."""
+    return _on_one_line({name: _plain(value) for name, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _logfmt(value: Any) -> str:
     text = str(value)
-    return (
-        text
-        if _BARE.fullmatch(text) and text.isprintable()
-        else json.dumps(text, ensure_ascii=False)
-    )
+    return text if _BARE.fullmatch(text) and text.isprintable() else _on_one_line(text)
+
+
+def _on_one_line(value: Any) -> str:
+    """JSON; whatever might end a line, U+2028 too, is escaped, and then all that is not ASCII."""
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if shown.isprintable() else json.dumps(value)

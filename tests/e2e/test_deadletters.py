@@ -99,7 +99,8 @@ def test_under_the_policy_halt_the_stream_stops_there_and_goes_on_once_the_cause
         assert (told["state"], told["restarts"]) == ("halted", deaths)
         assert "logs stream -n 5` says where" in told["reason"] and " up`" in told["reason"]
         log = stack.walflow("logs", "stream", "-n", "5").stdout
-        assert f"The stream halts: {broken} cannot be applied: " in log
+        (halt,) = [line for line in log.splitlines() if 'event="the stream halts"' in line]
+        assert f" at={broken} " in halt and f'reason="{broken} cannot be applied: ' in halt
         assert _copies(stack, broken) == []
     finally:
         target.execute(f"DROP TABLE {table.name}")

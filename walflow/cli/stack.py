@@ -14,6 +14,7 @@ from walflow.errors import ExitCode, WalflowError
 from walflow.settings import load
 from walflow.stack import lifecycle
 from walflow.stack.catalogue import services, with_needs
+from walflow.stack.spark import EXECUTOR, executor_log
 from walflow.stack.supervision import Supervisor
 
 Names = Annotated[
@@ -69,7 +70,13 @@ def restart(
 
 
 def logs(
-    service: Annotated[str, typer.Argument(help="A service, as `walflow status` names it.")],
+    service: Annotated[
+        str,
+        typer.Argument(
+            help="A service, as `walflow status` names it; in local mode also executor, the stream's"
+            " tasks."
+        ),
+    ],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines.")] = 50,
 ) -> None:
@@ -79,12 +86,14 @@ def logs(
         compose.logs(settings, service, lines, follow)
         return
     known = services(settings)
-    if service not in known:
+    if service not in (*known, EXECUTOR):
         raise WalflowError(
-            f"There is no service {service}. The services are: {', '.join(known)}.", ExitCode.USAGE
+            f"There is no service {service}. The services are: {', '.join(known)}; the stream's tasks"
+            f" are {EXECUTOR}.",
+            ExitCode.USAGE,
         )
-    path = Supervisor(settings).log_path(service)
-    if not path.exists():
+    path = executor_log(settings) if service == EXECUTOR else Supervisor(settings).log_path(service)
+    if path is None or not path.exists():
         raise WalflowError(f"{service} has no log yet: it was never started.", ExitCode.NOT_READY)
     # tail follows a file through its rotation.
     arguments = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)]

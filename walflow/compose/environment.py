@@ -50,8 +50,8 @@ INTRODUCTION = f"""\
 
 # Names of containers and volumes begin with this.
 {PROJECT}=walflow
-# {CONTROL_CENTER}: with Confluent's Control Center. {MINIMAL}: without. {MONITORING}: with Prometheus and
-# Grafana. Several are separated by commas.
+# {CONTROL_CENTER}: with Confluent's Control Center. {MINIMAL}: without.
+# {MONITORING}: with Prometheus and Grafana too; several are separated by commas.
 {PROFILES}={CONTROL_CENTER}
 """
 

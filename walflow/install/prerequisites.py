@@ -16,8 +16,7 @@ APT = (
     "apt-get install -y openjdk-17-jdk-headless maven python3.11 python3.11-venv"
     " make git postgresql-client"
 )
-
-APT_DEV = "apt-get install -y chromium"
+APT_DEV = "apt-get install -y --no-install-recommends chromium prometheus"
 """What tests need beside that."""
 
 
@@ -69,6 +68,20 @@ def require_chromium() -> str:
         f"Chromium is missing, in which tests look at the monitor. Install: {APT_DEV}",
         ExitCode.NOT_READY,
     )
+
+
+def require_prometheus() -> tuple[str, str]:
+    """The paths of `prometheus` and `promtool`, which scrape a stack and test alerts in the tests.
+
+    Raises:
+        WalflowError: one of them is missing.
+    """
+    paths = shutil.which("prometheus"), shutil.which("promtool")
+    if paths[0] is None or paths[1] is None:
+        raise WalflowError(
+            f"Prometheus is missing, which the tests run. Install: {APT_DEV}", ExitCode.NOT_READY
+        )
+    return paths[0], paths[1]
 
 
 def require_java() -> str:

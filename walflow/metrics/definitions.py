@@ -72,7 +72,7 @@ LATENCY = Metric(
     "milliseconds",
     ("table", "stage"),
     "Time of a change from commit to Kafka (stage capture), from Kafka to Cassandra (apply) and from"
-    " commit to Cassandra (all): a sample a second and partition, of the change applied last.",
+    " commit to Cassandra (all): a sample a reading and partition, of the change applied last.",
 )
 TABLE_LAG_EVENTS = _gauge(
     "table_lag_events",
@@ -156,7 +156,8 @@ DEAD_LETTERS = _counter(
     "letters",
     ("table", "kind"),
     "Letters of the dead-letter topic by what is wrong with the record: undecodable, unmappable,"
-    " refused, incomplete, other. A repeated batch may send one twice.",
+    " refused, incomplete, other. A repeated batch may send one twice. The table of a topic that is"
+    " not captured any more is the topic.",
 )
 DEAD_LETTERS_OPEN = _gauge(
     "dead_letters_open", "records", (), "Dead letters that are neither replayed nor discarded."

@@ -4,7 +4,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
@@ -15,6 +20,7 @@ from walflow.metrics.latencies import Latencies
 from walflow.metrics.samples import samples
 from walflow.readings.reading import Reading
 
+disable_created_metrics()  # a time for each series, which nobody asks for
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 

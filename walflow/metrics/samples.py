@@ -102,10 +102,12 @@ def _stream(stream: Stream) -> Iterator[Sample]:
 def _dead_letters(letters: DeadLetters, tables: Iterable[TableLag]) -> Iterator[Sample]:
     """A kind of which there is no letter yet is 0: Prometheus sees no growth in a count that is new."""
     yield from of.DEAD_LETTERS_OPEN.at(letters.open)
-    counted = {(table.table, kind.value): 0 for table in tables for kind in Kind}
-    counted |= {(count.table, count.kind): count.letters for count in letters.counts}
-    for (table, kind), count in counted.items():
-        yield from of.DEAD_LETTERS.at(count, table, kind)
+    names = {table.topic: table.table for table in tables}
+    counted = {(table, kind.value): 0 for table in names.values() for kind in Kind}
+    for count in letters.counts:
+        counted[names.get(count.topic, count.topic), count.kind] = count.letters
+    for (table, kind), number in counted.items():
+        yield from of.DEAD_LETTERS.at(number, table, kind)
 
 
 def _table(table: TableLag) -> Iterator[Sample]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import yaml
 
-from walflow.settings import HOME, Settings
+from walflow.metrics.monitoring import FOLDER
+from walflow.settings import Settings
 
-FILE = HOME / "monitoring" / "prometheus.yml"
+FILE = FOLDER / "prometheus.yml"
 PORTS = {
     "walflow": "monitor",
     "kafka": "kafka_metrics",
@@ -19,7 +20,7 @@ PORTS = {
 def scrape_config(settings: Settings) -> str:
     """The file with this stack's addresses; without the Java servers where metrics.jmx is off."""
     content: dict[str, Any] = yaml.safe_load(FILE.read_text())
-    content["rule_files"] = [str(FILE.parent / name) for name in content["rule_files"]]
+    content["rule_files"] = [str(FOLDER / name) for name in content["rule_files"]]
     content["scrape_configs"] = [
         job | {"static_configs": [{"targets": [settings.address(PORTS[job["job_name"]])]}]}
         for job in content["scrape_configs"]

@@ -1,7 +1,7 @@
 """The dead letters of a reading: read once, then followed, within bounds."""
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from change_stream.letter import NotALetter, letter_of
 from walflow.deadletters.outcomes import Outcomes, State
 from walflow.deadletters.topic import Identity
-from walflow.readings.reading import DeadLetters, TopicReading
+from walflow.readings.reading import DeadLetters, LetterCount, TopicReading
 from walflow.readings.stream import TargetSession
 
 MAX_LETTERS = 5000
@@ -36,6 +36,8 @@ class Letters:
         """Partition → the offset from which on it has not been read."""
         self._open: OrderedDict[Identity, Where] = OrderedDict()
         self._settled: OrderedDict[Identity, Where] = OrderedDict()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        """Topic of the record, and kind → letters."""
         self._newest_ms: float | None = None
         self._is_partial = False
         self._asked_at = 0.0
@@ -62,7 +64,11 @@ class Letters:
         stored = sum(p.end - p.first for p in reading.partitions)
         is_counted = is_whole and not self._is_partial
         return DeadLetters(
-            self._topic, stored, len(self._open) if is_counted else None, self._newest_ms
+            self._topic,
+            stored,
+            len(self._open) if is_counted else None,
+            self._newest_ms,
+            counts=tuple(LetterCount(*named, n) for named, n in sorted(self._counts.items())),
         )
 
     def forget(self) -> None:
@@ -113,6 +119,7 @@ class Letters:
             if letter.topic_id is None
             else Identity(letter.topic_id, record.partition, record.offset)
         )
+        self._counts[record.topic, letter.kind.value] += 1
         self._newest_ms = max(self._newest_ms or 0.0, float(message.timestamp))
         if identity not in self._settled:
             self._open[identity] = (record.topic, record.partition, record.offset)

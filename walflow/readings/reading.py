@@ -294,8 +294,8 @@ class TableLag:
 class LetterCount:
     """How many letters of one kind a reader has seen."""
 
-    table: str
-    """`schema.table`"""
+    topic: str
+    """Of the records that became letters."""
     kind: str
     """What is wrong, in a word: see `change_stream.letter.Kind`."""
     letters: int
@@ -314,7 +314,7 @@ class DeadLetters:
     newest_at_ms: float | None
     per_second: float | None = None
     counts: tuple[LetterCount, ...] = ()
-    """Those that the reader has seen, by table and kind; they only grow while it lasts."""
+    """Those that the reader has seen, by topic and kind; they only grow while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from walflow.stack.service import NotReady, Readiness, Service
 SPARK_HOME = Path(pyspark.__file__).parent
 _LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.properties'}"
 SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
+EXECUTOR = "executor"
+"""Under which name the log of the stream's tasks is asked for."""
 LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
 """Environment variable by which Spark's processes listen on this machine only."""
 READ_BY_STREAM = ("cassandra", "logs", "masking", "stream", "supervision", "tables", "topics")
@@ -189,6 +191,12 @@ def stream(settings: Settings) -> Service:
         url=f"http://127.0.0.1:{ui}",
         prepare=lambda: prepare_stream(settings),
     )
+
+
+def executor_log(settings: Settings) -> Path | None:
+    """What the newest executor, and the Python workers within, write to stderr; None: there was none."""
+    found = _work(settings).glob("app-*/*/stderr")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def require_stream_ready(settings: Settings) -> None:
