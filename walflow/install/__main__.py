@@ -9,6 +9,7 @@ from walflow.install.prerequisites import (
     java_home,
     require_chromium,
     require_maven,
+    require_prometheus,
     require_python,
 )
 
@@ -22,7 +23,7 @@ def main() -> int:
         java_home()
         require_maven()
         if wanted.dev:
-            _tell_of_chromium()
+            _tell_of_what_tests_need()
         done = [
             venvs.install("main", wanted.dev),
             venvs.install("airflow", dev=False),
@@ -39,12 +40,13 @@ def main() -> int:
     return 0
 
 
-def _tell_of_chromium() -> None:
+def _tell_of_what_tests_need() -> None:
     """Lint, types and all other tests do without it."""
-    try:
-        require_chromium()
-    except WalflowError as error:
-        print(f"! {error.sentence} Until then tests/e2e/test_monitor.py fails.", file=sys.stderr)
+    for require, tests in ((require_chromium, "monitor"), (require_prometheus, "metrics")):
+        try:
+            require()
+        except WalflowError as error:
+            print(f"! {error.sentence} Until then tests of {tests} fail.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from walflow.metrics.latencies import Latencies
 from walflow.metrics.samples import samples
 from walflow.readings.reading import Reading
 
-disable_created_metrics()  # a time for each series, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a time for each series, which nobody asks for
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 

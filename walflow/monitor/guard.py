@@ -11,6 +11,9 @@ from walflow.monitor.answers import refusal
 from walflow.monitor.token import HEADER, is_right
 
 HOSTNAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+SCRAPED = "/metrics"
+SCRAPED_AS = "monitor"
+"""Its name within compose mode's network, by which Prometheus there asks, and for metrics only."""
 READING = frozenset({"GET", "HEAD"})
 _FOREIGN = frozenset({"cross-site", "same-site"})
 """Values of Sec-Fetch-Site of a page that is not the monitor's (W3C Fetch Metadata)."""
@@ -31,7 +34,9 @@ def guarded(token: str) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not is_own_host(request.headers.get("Host", "")):
+        host = request.headers.get("Host", "")
+        is_scrape = request.path == SCRAPED and host.partition(":")[0] == SCRAPED_AS
+        if not is_own_host(host) and not is_scrape:
             return refusal(403, "Open the monitor as 127.0.0.1 or localhost, under no other name.")
         is_api = request.path.startswith("/api/")
         if is_api and request.headers.get("Sec-Fetch-Site") in _FOREIGN:

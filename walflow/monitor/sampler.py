@@ -26,10 +26,19 @@ class ReadsPipeline(Protocol):
 
 
 class Sampler:
-    """The last reading and the history of those before. `run` is a task of the event loop."""
+    """The last reading and the history of those before. `run` is a task of the event loop.
 
-    def __init__(self, opened: Callable[[], ReadsPipeline]) -> None:
+    Args:
+        observed: called with each reading.
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[], ReadsPipeline],
+        observed: Callable[[Reading], None] = lambda _: None,
+    ) -> None:
         self._opened = opened
+        self._observed = observed
         self._reader: ReadsPipeline | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sampler")
         self._watchers = 0
@@ -97,6 +106,7 @@ class Sampler:
 
     async def _take(self, reading: Reading) -> None:
         self.history.add(reading)
+        self._observed(reading)
         async with self._sampled:
             self.latest = reading
             self._number += 1

@@ -10,8 +10,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from walflow.errors import WalflowError
+from walflow.metrics.exposition import Metrics
 from walflow.monitor.answers import refusal, refused, told
-from walflow.monitor.api import canary, connectors, deadletters, live, schemas, topics, verify
+from walflow.monitor.api import (
+    canary,
+    connectors,
+    deadletters,
+    live,
+    metrics,
+    schemas,
+    topics,
+    verify,
+)
 from walflow.monitor.blocking import Blocking
 from walflow.monitor.guard import guarded, headers
 from walflow.monitor.letters import Letters
@@ -46,7 +56,7 @@ def application(settings: Settings, token: str) -> web.Application:
     app.on_shutdown.append(_end_watching)
     app.router.add_get("/", _index(page))
     app.router.add_get("/health", _health)
-    for part in (live, topics, connectors, schemas, deadletters, verify, canary):
+    for part in (live, topics, connectors, schemas, deadletters, verify, canary, metrics):
         app.router.add_routes(part.routes)
     app.router.add_static("/static/", STATIC)
     return app
@@ -82,8 +92,11 @@ async def _failures_told(request: web.Request, handler: Handler) -> web.StreamRe
 
 def _running(settings: Settings):  # type: ignore[no-untyped-def]  # aiohttp's form of a context
     async def context(app: web.Application) -> AsyncIterator[None]:
-        sampler = Sampler(lambda: Reader(settings))
-        about = Shared(settings, Blocking(), sampler, Letters(settings), Verifying(settings))
+        observed = Metrics(settings.run_dir)
+        sampler = Sampler(lambda: Reader(settings), observed.observe)
+        about = Shared(
+            settings, Blocking(), sampler, Letters(settings), Verifying(settings), observed
+        )
         app[SHARED] = about
         tasks = [asyncio.create_task(each) for each in (sampler.run(), _tidy(about))]
         try:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from walflow.metrics.exposition import Metrics
 from walflow.monitor.blocking import Blocking
 from walflow.monitor.letters import Letters
 from walflow.monitor.sampler import Sampler
@@ -18,6 +19,7 @@ class Shared:
     sampler: Sampler
     letters: Letters
     verifying: Verifying
+    metrics: Metrics
 
 
 SHARED = web.AppKey("shared", Shared)
