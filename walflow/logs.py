@@ -34,6 +34,7 @@ class Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **getattr(record, _FIELDS, {}),
+            "traceback": self.formatException(record.exc_info) if record.exc_info else None,
         }
         return self._write({name: value for name, value in fields.items() if value is not None})
 

@@ -65,6 +65,18 @@ def test_whatever_a_value_holds_the_event_stays_one_line_and_comes_back(text: st
     assert read_logfmt(line) == {"before": "1", "reason": text, "after": "2"}
 
 
+def test_an_exception_stays_within_the_line_of_its_event() -> None:
+    stream, logger = io.StringIO(), logging.getLogger("test_walflow_logs")
+    configure(logger, "json", stream)
+    try:
+        raise ValueError("no such thing")
+    except ValueError:
+        logger.exception("a reading failed")
+
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["traceback"].endswith("ValueError: no such thing")
+
+
 def test_a_field_that_is_not_known_is_left_out() -> None:
     assert "reason" not in written("logfmt", "event", fields(reason=None))
 

@@ -7,6 +7,7 @@ restart-connectors    restart what has failed of connectors, within bounds
 demo                  the demo, once all is ready
 """
 
+import logging
 import os
 import sys
 import time
@@ -19,12 +20,14 @@ from walflow.compose import connector_failures
 from walflow.compose.health import LAST_ROUND
 from walflow.connect_api import ConnectApi
 from walflow.errors import ExitCode, WalflowError
+from walflow.logs import configure, fields
 from walflow.settings import HOME, LOOPBACK, Settings, load
 from walflow.stack import airflow, cassandra, kafka, postgres, spark
 from walflow.stack.connector_restarts import TIMEOUT, restart_failed
 from walflow.stack.http import get_json
 from walflow.stack.service import NotReady, Service
 
+log = logging.getLogger("connector-restarts")
 AIRFLOW = airflow.Folders(
     home=Path("/opt/walflow-airflow"),
     dags=Path("/opt/airflow/dags"),
@@ -68,6 +71,7 @@ def restart_connectors(settings: Settings) -> None:
     """What supervisord's listener does in local mode."""
     api = ConnectApi(f"http://{settings.address('connect')}", TIMEOUT, rebalance_seconds=0)
     bounds = settings.supervision
+    configure(log, settings.logs.format)
     failures = connector_failures.file(settings)
     failures.parent.mkdir(parents=True, exist_ok=True)
     while True:
@@ -75,7 +79,7 @@ def restart_connectors(settings: Settings) -> None:
             for name in restart_failed(
                 api, failures, bounds.max_restarts, bounds.restart_window_seconds
             ):
-                print(f"restarted what had failed of connector {name}", flush=True)
+                log.warning("connector restarted", extra=fields(connector=name))
         except WalflowError:
             pass  # Connect is down or busy; the next round asks again
         LAST_ROUND.touch()

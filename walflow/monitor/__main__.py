@@ -8,6 +8,7 @@ import sys
 from aiohttp import web
 
 from walflow.errors import ExitCode, WalflowError
+from walflow.logs import configure
 from walflow.monitor import token
 from walflow.monitor.server import application
 from walflow.settings import LOOPBACK, load
@@ -20,13 +21,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m walflow.monitor", description=__doc__)
     parser.add_argument("--host", default=LOOPBACK, help="0.0.0.0 within a container only")
     host = parser.parse_args().host
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     for told_by_pages in ("kafka", "cassandra"):  # each attempt at a server that is away
         logging.getLogger(told_by_pages).setLevel(logging.CRITICAL)
     try:
         settings = load()
+        configure(logging.getLogger(), settings.logs.format)
         listening = _listening(host, settings.ports.of("monitor"))
         # Behind that: who cannot listen must not take the token from the monitor that does.
         app = application(settings, token.new(settings))

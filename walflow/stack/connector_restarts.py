@@ -4,6 +4,7 @@ Connect itself leaves a failed task until somebody restarts it: one that met a r
 on its way down would stay down when that is long back.
 """
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -12,8 +13,10 @@ from supervisor import childutils
 
 from walflow.connect_api import ConnectApi
 from walflow.errors import WalflowError
+from walflow.logs import configure, fields
 from walflow.stack.restarts import note, read, too_often
 
+log = logging.getLogger("connector-restarts")
 TIMEOUT = 4.0
 """Seconds: less than the time between two ticks."""
 
@@ -53,11 +56,12 @@ def gave_up(failures: list[float], max_restarts: int, window_seconds: float) -> 
 def main() -> None:
     api = ConnectApi(sys.argv[1], timeout=TIMEOUT, rebalance_seconds=0)
     file, max_restarts, window = Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    configure(log, sys.argv[5])
     while True:
         childutils.listener.wait()
         try:
             for name in restart_failed(api, file, max_restarts, window):
-                print(f"restarted what had failed of connector {name}", file=sys.stderr, flush=True)
+                log.warning("connector restarted", extra=fields(connector=name))
         except WalflowError:
             pass  # Connect is down or busy; the next tick asks again
         childutils.listener.ok()

@@ -5,6 +5,7 @@ be restarted for ever.
 """
 
 import json
+import logging
 import os
 import sys
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from supervisor import childutils
 
+from walflow.logs import configure, fields
+
+log = logging.getLogger("restarts")
 KEPT = 50
 
 
@@ -40,6 +44,7 @@ def too_often(deaths: list[float], now: float, max_restarts: int, window_seconds
 
 def main() -> None:
     file, max_restarts, window = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    configure(log, sys.argv[4])
     rpc = childutils.getRPCInterface(os.environ)
     while True:
         headers, payload = childutils.listener.wait()
@@ -53,7 +58,7 @@ def main() -> None:
         if headers["eventname"] == "PROCESS_STATE_EXITED" and too_often(
             deaths, now, max_restarts, window
         ):
-            print(f"{name} died {len(deaths)} times: left stopped", file=sys.stderr, flush=True)
+            log.error("service left stopped", extra=fields(service=name, deaths=len(deaths)))
             rpc.supervisor.stopProcess(name, False)
         childutils.listener.ok()
 

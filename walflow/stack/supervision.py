@@ -208,7 +208,11 @@ class Supervisor:
     def _write_config(self, services: Iterable[Service]) -> None:
         supervision = self._settings.supervision
         logs = self.run_dir / "logs"
-        bounds = (str(supervision.max_restarts), str(supervision.restart_window_seconds))
+        told = (
+            str(supervision.max_restarts),
+            str(supervision.restart_window_seconds),
+            self._settings.logs.format,
+        )
         connect = f"http://{self._settings.address('connect')}"
         parts = [
             f"[supervisord]\nlogfile={logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\n"
@@ -221,13 +225,13 @@ class Supervisor:
             _listener(
                 "restarts",
                 "PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF",
-                ("walflow.stack.restarts", str(self.restarts_file), *bounds),
+                ("walflow.stack.restarts", str(self.restarts_file), *told),
                 logs,
             ),
             _listener(
                 "connector-restarts",
                 "TICK_5",
-                ("walflow.stack.connector_restarts", connect, str(self.connector_deaths), *bounds),
+                ("walflow.stack.connector_restarts", connect, str(self.connector_deaths), *told),
                 logs,
             ),
         ]
