@@ -370,3 +370,25 @@ def test_settings_are_appended_after_the_file(tmp_path: Path) -> None:
     )
 
     assert result.stdout == "a=1\nb=2\n# From docker-compose.yml\nb=3 4\n"
+
+
+@pytest.mark.parametrize(
+    ("jmx", "options"), [("true", " -javaagent:/agent.jar=9404:/kafka.yml"), ("false", "")]
+)
+def test_a_server_gets_the_agent_for_its_mbeans_if_the_setting_says_so(
+    tmp_path: Path, jmx: str, options: str
+) -> None:
+    base = tmp_path / "base"
+    base.touch()
+
+    result = subprocess.run(
+        ["sh", HOME / "compose" / "with-settings.sh", base, tmp_path / "target", "a=1", "--"]
+        + ["sh", "-c", 'printf %s "${KAFKA_OPTS:-}"'],
+        env={"PATH": "/bin:/usr/bin", "JMX": jmx, "JMX_AGENT": "/agent.jar"}
+        | {"JMX_RULES": "9404:/kafka.yml"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout == options
