@@ -29,7 +29,10 @@ def main() -> int:
         "--page", action="store_true", help="write docs/benchmarks.md from the result"
     )
     parser.add_argument(
-        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; else {', '.join(WHOLE)}"
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        help=f"of {', '.join(GROUPS)}; else {', '.join(WHOLE)}",
     )
     asked = parser.parse_args()
     if unknown := [name for name in asked.groups if name not in GROUPS]:

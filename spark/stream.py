@@ -15,6 +15,7 @@ from pyspark.sql.functions import array, col, explode, lit
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from change_stream.aggregation.query import Counting
 from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
@@ -22,6 +23,7 @@ from change_stream.packing import PACKED
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
+from walflow.aggregates import aggregates_of
 from walflow.errors import ExitCode, WalflowError
 from walflow.logs import configure, fields_of_reason
 from walflow.settings import Settings, load
@@ -115,6 +117,18 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             time.sleep(PAUSE_SECONDS)
 
 
+def count(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
+    """Start to keep the counts that pipeline.toml declares, beside the rows.
+
+    Raises:
+        WalflowError: they do not fit the tables' sections.
+    """
+    aggregates = aggregates_of(settings)
+    if aggregates:
+        checkpoint = f"{os.environ['CHECKPOINT_LOCATION']}/aggregates"
+        Counting(spark, config, aggregates, checkpoint, settings.stream.aggregate_seconds).start()
+
+
 def _session(config: StreamConfig) -> Session:
     """A session of a Cassandra that has the stream's own tables; both may still be on their way.
 
@@ -179,7 +193,9 @@ def main() -> int:
         settings = load()
         configure(log, settings.logs.format)
         spark = SparkSession.builder.getOrCreate()
-        run(spark, settings, stream_config(settings, os.environ))
+        config = stream_config(settings, os.environ)
+        count(spark, settings, config)
+        run(spark, settings, config)
     except WalflowError as error:
         print(error.sentence, file=sys.stderr)
         return error.exit_code

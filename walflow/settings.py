@@ -160,6 +160,24 @@ class TableSettings(Section):
     mask: dict[str, Annotated[str, Field(pattern=r"^(hash|redact|truncate:[1-9]\d*)$")]] = {}
 
 
+class AggregateSettings(Section):
+    """Live counts of a captured table's rows by groups."""
+
+    table: Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")]
+    """`schema.table` in PostgreSQL."""
+    group_by: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")],
+            Annotated[
+                str,
+                Field(pattern=r"^([^(),]+|last_part\([^(),]+\)|first\([^(),]+, *[1-9]\d{0,2}\))$"),
+            ],
+        ],
+        Field(min_length=1),
+    ]
+    """Column of the counts → a column of the table, or a part of one; in the order of the key."""
+
+
 class Masking(Section):
     key: Annotated[str, Field(min_length=1)]
 
@@ -169,6 +187,7 @@ class Stream(Section):
     batch_seconds: Annotated[int, Field(ge=5)]
     max_offsets_per_trigger: Positive
     slots: Positive
+    aggregate_seconds: Positive
     group_rows: Positive
     group_kilobytes: Annotated[int, Field(ge=1, le=50)]
     groups_in_flight: Positive
@@ -205,6 +224,10 @@ class Settings(BaseSettings):
     stream: Stream
     tables: dict[Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")], TableSettings] = {}
     """`schema.table` in PostgreSQL → what differs from the default."""
+    aggregates: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")], AggregateSettings
+    ] = {}
+    """Table of `cassandra.keyspace` → what it counts."""
 
     @classmethod
     def settings_customise_sources(

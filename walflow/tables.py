@@ -92,6 +92,12 @@ class TableRule:
             raise RuleConflict(f"{where}: two columns have one name in Cassandra")
         return written
 
+    def column(self, name: str) -> TargetColumn | None:
+        """How one column is written; None: the rule leaves it out."""
+        if not self._keeps(name):
+            return None
+        return TargetColumn(name, self.setting.rename.get(name, name), self._mask(name))
+
     def primary_key(self, key: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Partition key and clustering columns, by their names in PostgreSQL.
 
@@ -152,3 +158,9 @@ class TableRules:
         keyspace, _, name = setting.target.rpartition(".")
         default = table if schema == "public" else f"{schema}_{table}"
         return TableRule(source, keyspace or self.keyspace, name or default, setting, self.secret)
+
+
+def topic_of(prefix: str, schema: str, table: str) -> str:
+    """The topic that Debezium gives a table: what Kafka does not take in a name becomes `_`."""
+    name = f"{prefix}.{schema}.{table}"
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)

@@ -9,19 +9,21 @@ from uuid import UUID, uuid4
 from cassandra.cluster import Session
 
 QUERY = "changes"
-_TAKEN_UP = "changes: taken up"
-"""Names the row with the request that the query which runs has been started for."""
+"""The query that copies rows."""
 
 
 class RestartRequests:
-    """The newest request, kept in Cassandra."""
+    """The newest request for one query, kept in Cassandra."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, query: str = QUERY) -> None:
         self._session = session
+        self._query = query
+        self._taken_up = f"{query}: taken up"
+        """Names the row with the request that the query which runs has been started for."""
 
     def add(self, reason: str) -> None:
         """Ask for a restart, which follows within seconds."""
-        self._write(QUERY, uuid4(), reason)
+        self._write(self._query, uuid4(), reason)
 
     def take_up(self) -> UUID | None:
         """Called when no query runs, before one is started: the request that it answers.
@@ -30,17 +32,17 @@ class RestartRequests:
         """
         request = self.newest()
         if request is not None:
-            self._write(_TAKEN_UP, request, "")
+            self._write(self._taken_up, request, "")
         return request
 
     def are_taken_up(self) -> bool:
         """Whether a query has been started since the newest request, and none from before runs."""
-        taken_up = self._read(_TAKEN_UP)
+        taken_up = self._read(self._taken_up)
         return taken_up is not None and taken_up == self.newest()
 
     def newest(self) -> UUID | None:
         """Names the newest request; a query that sees another one than at its start has to end."""
-        return self._read(QUERY)
+        return self._read(self._query)
 
     def _write(self, query: str, request: UUID, reason: str) -> None:
         self._session.execute(

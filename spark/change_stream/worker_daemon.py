@@ -9,9 +9,16 @@ import pyarrow
 import pyspark.worker
 from pyspark.daemon import manager
 
+import change_stream.aggregation.task
 import change_stream.task
 
-FOR_THE_WORKERS = (change_stream.task, pandas, pyarrow, pyspark.worker)
+FOR_THE_WORKERS = (
+    change_stream.aggregation.task,
+    change_stream.task,
+    pandas,
+    pyarrow,
+    pyspark.worker,
+)
 """Imported before the first fork, and shared in memory by all that follow."""
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from walflow.aggregates import Aggregate, aggregates_of
 from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.errors import ExitCode, WalflowError
@@ -54,6 +55,9 @@ def verify(
 ) -> None:
     """Compare PostgreSQL and Cassandra row by row and column by column, while changes flow.
 
+    Without TABLE, the counts that pipeline.toml declares under aggregates are compared too, group by
+    group; the name of one compares it alone.
+
     Exit code 0: equal; 1: different; 2: it could not tell, wrong usage included.
     """
     choice = _choice(tables, where, sample, keys)
@@ -85,10 +89,23 @@ def _choice(
 def _results(
     settings: Settings, names: Sequence[str], choice: Choice, limit: int, timeout: float
 ) -> list[TableResult]:
+    aggregates = {aggregate.name: aggregate for aggregate in aggregates_of(settings)}
+    tables = [name for name in names if name not in aggregates]
+    counts = [aggregates[name] for name in dict.fromkeys(names) if name in aggregates]
+    if counts and choice != Choice():
+        raise WalflowError(
+            f"{counts[0].name} is compared as a whole: --where, --sample and --keys are for tables.",
+            ExitCode.USAGE,
+        )
+    if not names and choice == Choice():
+        counts = list(aggregates.values())
     with _Bars(messages) as bars, opened(settings, bars.events, timeout) as comparison:
         results = []
-        for source in comparison.tables(names):
+        for source in comparison.tables(tables) if tables or not names else ():
             results.append(comparison.compare(source, choice, limit=limit))
+            bars.clear()
+        for aggregate in counts:
+            results.append(comparison.compare_counts(aggregate, limit))
             bars.clear()
         return results
 
@@ -176,7 +193,9 @@ class _Bars:
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
-        self.events = Events(scanning=self._on_scanning, settling=self._on_settling)
+        self.events = Events(
+            scanning=self._on_scanning, settling=self._on_settling, counting=self._on_counting
+        )
 
     def __enter__(self) -> "_Bars":
         self._progress.start()
@@ -213,6 +232,9 @@ class _Bars:
 
     def _on_settling(self, source: SourceTable, rows: int, what: str) -> None:
         self._show(f"{source.full_name}: {rows:,} rows to look at again, {what}", "open", 0, None)
+
+    def _on_counting(self, aggregate: Aggregate, groups: int, what: str) -> None:
+        self._show(f"{aggregate.name}: {groups:,} groups to look at again, {what}", "open", 0, None)
 
     def _show(self, text: str, name: str, completed: float, total: float | None) -> None:
         if name not in self._tasks:

@@ -6,6 +6,7 @@ from cassandra import DriverException
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy
 
+from walflow.aggregates import aggregates_of
 from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
@@ -99,3 +100,5 @@ def apply_schema(settings: Settings) -> None:
             raise NotReady(str(error)) from error
         for statement in filter(None, (part.strip() for part in code.split(";"))):
             session.execute(statement, timeout=30)
+        for aggregate in aggregates_of(settings):
+            session.execute(aggregate.ddl, timeout=30)

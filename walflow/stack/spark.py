@@ -25,8 +25,11 @@ EXECUTOR = "executor"
 """Under which name the log of the stream's tasks is asked for."""
 LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
 """Environment variable by which Spark's processes listen on this machine only."""
-READ_BY_STREAM = ("cassandra", "logs", "masking", "stream", "supervision", "tables", "topics")
+READ_BY_STREAM = (
+    *("aggregates", "cassandra", "logs", "masking", "stream", "supervision", "tables", "topics"),
+)
 """Sections of pipeline.toml."""
+SLOTS_OF_COUNTS = 2
 RECOVERY_SECONDS = 10
 
 
@@ -56,7 +59,7 @@ def worker_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
         *(SPARK_CLASS, "org.apache.spark.deploy.worker.Worker"),
         *("--host", place.worker, "--webui-port", str(settings.ports.of("spark_worker_ui"))),
         # More slots than cores: a real-time task keeps its slot and mostly waits.
-        *("--cores", str(settings.stream.slots)),
+        *("--cores", str(_slots(settings))),
         *("--memory", f"{settings.heap_megabytes.spark_executor + 256}m"),
         *("--work-dir", str(_work(settings))),
         _master_url(settings, place),
@@ -71,8 +74,8 @@ def stream_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
         "spark.driver.bindAddress": place.bind,
         "spark.driver.memory": f"{heaps.spark_driver}m",
         "spark.executor.memory": f"{heaps.spark_executor}m",
-        "spark.cores.max": settings.stream.slots,
-        "spark.executor.cores": settings.stream.slots,
+        "spark.cores.max": _slots(settings),
+        "spark.executor.cores": _slots(settings),
         "spark.pyspark.python": sys.executable,
         "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
         "spark.executor.extraJavaOptions": " ".join((_LOGGING, *class_archive("spark-executor"))),
@@ -267,6 +270,11 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
         "SPARK_LOCAL_DIRS": str(settings.run_dir / "data" / "spark-local"),
         "PYSPARK_PYTHON": sys.executable,
     }
+
+
+def _slots(settings: Settings) -> int:
+    """Those of the rows' tasks, which keep them all the time, and beside them those of the counts'."""
+    return settings.stream.slots + (SLOTS_OF_COUNTS if settings.aggregates else 0)
 
 
 def _master_url(settings: Settings, place: Place) -> str:

@@ -19,10 +19,14 @@ from change_stream.kafka_log import KafkaLog, LogStalled
 from change_stream.record import Record
 from walflow.deadletters.topic import DeadLetterTopic
 from walflow.settings import Settings
+from walflow.tables import topic_of as topic_of
 from walflow.verify.plan import CannotTell
 from walflow.verify.rows import values
 
 SLOT = "walflow"
+APPLIED = "walflow.stream_progress"
+COUNTED = "walflow.aggregate_progress"
+"""Tables of the offsets up to which rows are in Cassandra, and in the counts."""
 POLL_SECONDS = 0.05
 NUDGE_SECONDS = 5.0
 LETTERS_SECONDS = 2.0
@@ -43,17 +47,26 @@ class NotReached(CannotTell):
 class Barrier:
     """Waits for the changes of one topic, at most so many seconds each time."""
 
-    def __init__(self, settings: Settings, session: Session, topic: str, seconds: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        topic: str,
+        seconds: float,
+        progress: str = APPLIED,
+    ) -> None:
         """
         Args:
             session: one whose rows are `RawRows`.
+            progress: the table that tells how far each partition is.
         """
         self._settings = settings
         self._session = session
         self._topic = topic
         self._seconds = seconds
+        self._done = "counted" if progress == COUNTED else "applied"
         self._progress = session.prepare(
-            "SELECT partition, applied_offset FROM walflow.stream_progress WHERE topic = ?"
+            f"SELECT partition, applied_offset FROM {progress} WHERE topic = ?"
         )
 
     def wait(self, position: int) -> None:
@@ -126,8 +139,8 @@ class Barrier:
                 continue
             if time.monotonic() > give_up:
                 raise NotReached(
-                    f"The stream has not applied {record.place} after {self._seconds:g} s; it stands"
-                    f" at offset {applied}. See `walflow status` and `walflow logs stream`."
+                    f"The stream has not {self._done} {record.place} after {self._seconds:g} s; it"
+                    f" stands at offset {applied}. See `walflow status` and `walflow logs stream`."
                 )
             time.sleep(POLL_SECONDS)
 
@@ -151,12 +164,6 @@ class Barrier:
             for record in records
             if (record.topic, record.partition) == (self._topic, partition)
         )
-
-
-def topic_of(prefix: str, schema: str, table: str) -> str:
-    """The topic that Debezium gives a table: what Kafka does not take in a name becomes `_`."""
-    name = f"{prefix}.{schema}.{table}"
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
 
 
 def _first_with_value(

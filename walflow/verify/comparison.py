@@ -12,12 +12,14 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from walflow.aggregates import Aggregate
 from walflow.errors import WalflowError
 from walflow.settings import Settings
 from walflow.tables import TableRules
 from walflow.verify import source, target
 from walflow.verify.barrier import Barrier, topic_of
 from walflow.verify.catalog import SourceTable, captured_tables
+from walflow.verify.counts import CountsComparison
 from walflow.verify.describing import described
 from walflow.verify.plan import CannotTell, Plan, plan
 from walflow.verify.results import Difference, TableResult
@@ -47,6 +49,8 @@ class Events:
     scanning: Callable[[SourceTable, Progress], None] = lambda *_: None
     settling: Callable[[SourceTable, int, str], None] = lambda *_: None
     """Table, how many rows are looked at again, and what is being done."""
+    counting: Callable[[Aggregate, int, str], None] = lambda *_: None
+    """Aggregate, how many groups are looked at again, and what is being done."""
 
 
 class Comparison:
@@ -82,6 +86,21 @@ class Comparison:
         """
         with source.failures_told():
             return captured_tables(self._cursor, names)
+
+    def compare_counts(self, aggregate: Aggregate, limit: int = 100) -> TableResult:
+        """Compare an aggregate, group by group; whatever goes wrong is in the result.
+
+        Args:
+            limit: how many differences the result keeps.
+        """
+        return CountsComparison(
+            self._settings,
+            self._cursor,
+            self._session,
+            aggregate,
+            self._barrier_seconds,
+            lambda left, what: self._events.counting(aggregate, left, what),
+        ).compare(limit)
 
     def compare(
         self,

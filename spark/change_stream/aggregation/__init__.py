@@ -1,0 +1,1 @@
+"""Live counts of rows by groups (docs/aggregation.md)."""

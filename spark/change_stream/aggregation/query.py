@@ -1,0 +1,138 @@
+"""The application's second streaming query: it keeps the counts, beside the one that copies rows."""
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from cassandra.cluster import Session
+from pyspark.sql import DataFrame, SparkSession
+
+from change_stream.aggregation.state import AggregateState
+from change_stream.aggregation.task import SCHEMA, count_changes
+from change_stream.aggregation.totals import Totals
+from change_stream.config import StreamConfig
+from change_stream.connections import cassandra_session
+from change_stream.packing import PACKED
+from change_stream.restart_requests import RestartRequests
+from walflow.aggregates import Aggregate
+from walflow.tables import topic_of
+
+QUERY = "aggregates"
+RECORDS_A_BATCH = 20_000
+"""Records that one batch takes at the most."""
+RECORDS_AT_ONCE = 2000
+"""Records that a task has in memory."""
+POLL_SECONDS = 2
+PAUSES_SECONDS = (2, 5, 15, 60)
+"""Before the query is started again, after it failed once, twice, and so on."""
+LASTED_SECONDS = 120
+"""A run that lasted longer is no part of a row of failures."""
+
+
+class Counting:
+    """Runs the query in a thread, for as long as the process lives.
+
+    What it fails of concerns the counts alone: rows go on to be copied, and the query is started again.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        config: StreamConfig,
+        aggregates: Sequence[Aggregate],
+        checkpoint: str,
+        seconds: int,
+    ) -> None:
+        self._spark = spark.newSession()  # with settings of its own
+        self._config = config
+        self._aggregates = aggregates
+        self._checkpoint = checkpoint
+        self._seconds = seconds
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=QUERY, daemon=True).start()
+
+    def _run(self) -> None:
+        failures = 0
+        session: Session | None = None
+        while True:
+            began = time.monotonic()
+            try:
+                session = session or cassandra_session(self._config)
+                self._run_until_asked(session)
+                continue
+            except Exception as error:
+                failures = 0 if time.monotonic() - began > LASTED_SECONDS else failures
+                pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+                failures += 1
+                print(
+                    f"The counts stand still: {_cause(error)}. They go on in {pause} s.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            time.sleep(pause)
+
+    def _run_until_asked(self, session: Session) -> None:
+        """One run of the query: until a recount is asked for."""
+        requests = RestartRequests(session, QUERY)
+        request = requests.take_up()
+        state = AggregateState(session, self._config.retry_seconds)
+        shown = [Totals(session, state, aggregate) for aggregate in self._aggregates]
+        for totals in shown:
+            totals.refresh()  # what a run before has counted and not shown any more
+        progress = session.prepare(
+            "INSERT INTO walflow.aggregate_progress (topic, partition, applied_offset)"
+            " VALUES (?, ?, ?)"
+        )
+
+        def show(batch: DataFrame, _number: int) -> None:
+            counted = batch.collect()
+            for totals in shown:
+                totals.refresh()
+            for row in counted:
+                session.execute(progress, (row.topic, row.partition, row.counted_offset))
+
+        query = (
+            self._records()
+            .mapInArrow(count_changes(self._config, self._aggregates), SCHEMA)
+            .writeStream.foreachBatch(show)
+            .queryName(QUERY)
+            .option("checkpointLocation", self._checkpoint)
+            .trigger(processingTime=f"{self._seconds} seconds")
+            .start()
+        )
+        try:
+            while not query.awaitTermination(POLL_SECONDS):
+                if requests.newest() != request:
+                    return
+        finally:
+            query.stop()
+
+    def _records(self) -> DataFrame:
+        spark = self._spark
+        spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", RECORDS_AT_ONCE)
+        spark.conf.set("spark.sql.execution.python.udf.buffer.size", 65536)
+        topics = {
+            re.escape(topic_of(self._config.topic_prefix, aggregate.schema, aggregate.table))
+            for aggregate in self._aggregates
+        }
+        return (
+            spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self._config.bootstrap_servers)
+            .option("subscribePattern", "|".join(sorted(topics)))
+            .option("kafka.isolation.level", "read_committed")
+            .option("startingOffsets", "earliest")
+            .option("failOnDataLoss", "true")
+            .option("maxOffsetsPerTrigger", RECORDS_A_BATCH)
+            .option("includeHeaders", "true")
+            .load()
+            .selectExpr(PACKED)
+        )
+
+
+def _cause(error: Exception) -> str:
+    """The innermost Python exception, or else the first line of what Spark says."""
+    raised = re.findall(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", str(error), re.MULTILINE)
+    return str(raised[-1]) if raised else str(error).partition("\n")[0]
