@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from cassandra.cluster import Session
 
 QUERY = "changes"
-"""The query that copies rows."""
+COUNTS_QUERY = "aggregates"
+"""The one that copies rows, and the one that counts them."""
 
 
 class RestartRequests:

@@ -82,12 +82,12 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
-def partitions(events: Sequence[Event], draw: st.DrawFn) -> list[list[Event]]:
+def partitions(events: Sequence[Event], data: st.DataObject) -> list[list[Event]]:
     """The events as they are in a topic: a row's in one partition, a TRUNCATE in any."""
     found: list[list[Event]] = [[], []]
     for event in events:
         if isinstance(event, Truncate):
-            found[draw(st.integers(0, 1))].append(event)
+            found[data.draw(st.integers(0, 1))].append(event)
         else:
             found[ROWS.index(event.row) % 2].append(event)
     return found
@@ -98,7 +98,7 @@ def test_counts_are_those_of_group_by_in_whatever_order_partitions_are_read(
     data: st.DataObject,
 ) -> None:
     history = data.draw(histories())
-    left, right = partitions(history, data.draw)
+    left, right = partitions(history, data)
     bucket = Bucket()
     while left or right:
         part = left if left and (not right or data.draw(st.booleans())) else right

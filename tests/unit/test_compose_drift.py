@@ -38,6 +38,8 @@ NOT_PUBLISHED = {
     *("kafka_metrics", "connect_metrics", "cassandra_metrics"),
 }
 """Ports that no person uses."""
+NAMED_BY_PEOPLE = ("aggregates", "tables")
+"""Sections whose keys are names that people give: overridden as a whole, by JSON."""
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +142,16 @@ def test_overrides_reach_containers_as_they_reach_the_stream() -> None:
     expected = {
         environment.variable(section, key)
         for section in READ_BY_STREAM
+        if section not in NAMED_BY_PEOPLE
         for key in SHIPPED.get(section, {})
         if section != "supervision" or "restart" in key or key == "start_timeout_seconds"
     }
     heaps = {environment.variable("heap_megabytes", k) for k in SHIPPED["heap_megabytes"]}
+    by_name = {f"WALFLOW_{section.upper()}" for section in NAMED_BY_PEOPLE}
     in_env_file = {
         environment.variable("heap_megabytes", k) for k in environment.TAKEN["heap_megabytes"]
     }
-    assert overrides() == expected | {"WALFLOW_TABLES"} | (heaps - in_env_file)
+    assert overrides() == expected | by_name | (heaps - in_env_file)
 
 
 def test_the_stream_and_the_demo_get_every_override() -> None:

@@ -16,6 +16,7 @@ from walflow.cli import (
     metrics,
     monitor,
     plugins,
+    recount,
     recover,
     repair,
     schemas,
@@ -52,6 +53,7 @@ app.command()(doctor.doctor)
 app.command()(metrics.metrics)
 app.command()(verify.verify)
 app.command()(repair.repair)
+app.command()(recount.recount)
 app.command()(snapshot.snapshot)
 app.command()(recover.recover)
 app.add_typer(connectors.app, name="connectors")

@@ -15,11 +15,10 @@ from change_stream.aggregation.totals import Totals
 from change_stream.config import StreamConfig
 from change_stream.connections import cassandra_session
 from change_stream.packing import PACKED
-from change_stream.restart_requests import RestartRequests
+from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
 from walflow.aggregates import Aggregate
 from walflow.tables import topic_of
 
-QUERY = "aggregates"
 RECORDS_A_BATCH = 20_000
 """Records that one batch takes at the most."""
 RECORDS_AT_ONCE = 2000
@@ -52,7 +51,7 @@ class Counting:
         self._seconds = seconds
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=QUERY, daemon=True).start()
+        threading.Thread(target=self._run, name=COUNTS_QUERY, daemon=True).start()
 
     def _run(self) -> None:
         failures = 0
@@ -76,7 +75,7 @@ class Counting:
 
     def _run_until_asked(self, session: Session) -> None:
         """One run of the query: until a recount is asked for."""
-        requests = RestartRequests(session, QUERY)
+        requests = RestartRequests(session, COUNTS_QUERY)
         request = requests.take_up()
         state = AggregateState(session, self._config.retry_seconds)
         shown = [Totals(session, state, aggregate) for aggregate in self._aggregates]
@@ -98,7 +97,7 @@ class Counting:
             self._records()
             .mapInArrow(count_changes(self._config, self._aggregates), SCHEMA)
             .writeStream.foreachBatch(show)
-            .queryName(QUERY)
+            .queryName(COUNTS_QUERY)
             .option("checkpointLocation", self._checkpoint)
             .trigger(processingTime=f"{self._seconds} seconds")
             .start()
