@@ -24,6 +24,17 @@ TABLE_RULES = {
         "columns": ["id", "city", "at", "note", "document"],
         "timestamps": "micros",
     },
+    "public.e2e_counted": {"mask": {"owner": "redact"}},
 }
-ENVIRONMENT = {"WALFLOW_TABLES": json.dumps(TABLE_RULES)}
+AGGREGATES = {
+    "e2e_by_area_and_kind": {
+        "table": "public.e2e_counted",
+        "group_by": {"area": "first(city, 2)", "kind": "kind"},
+    },
+    "e2e_by_owner": {"table": "public.e2e_counted", "group_by": {"owner": "owner"}},
+}
+ENVIRONMENT = {
+    "WALFLOW_TABLES": json.dumps(TABLE_RULES),
+    "WALFLOW_AGGREGATES": json.dumps(AGGREGATES),
+}
 """Overrides of a stack whose stream is to have them."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rich.console import Console
 
+from walflow.aggregates import aggregates_of
 from walflow.airflow_api import AirflowApi
 from walflow.capture.connector import require_agreement, with_added_tables
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, read_connector
@@ -18,6 +19,7 @@ SEEN_SECONDS = 120
 INGEST_SECONDS_PER_USER = 0.01
 INGEST_SECONDS = 300
 POLL_SECONDS = 0.002
+GROUPS_SHOWN = 4
 
 
 def run(settings: Settings, users: int, console: Console) -> None:
@@ -33,6 +35,7 @@ def run(settings: Settings, users: int, console: Console) -> None:
         user = table.a_user()
         _update(table, user, show)
         _delete(table, user, show)
+        _counts(settings, table, show)
 
 
 class _Steps:
@@ -101,6 +104,21 @@ def _delete(table: UsersTable, user: UUID, show: _Steps) -> None:
     seconds = _until(f"user {user} is gone from Cassandra", lambda: table.target_row(user) is None)
     show.row("after ", table.target_row(user))
     show.seen(f"gone from Cassandra, {seconds * 1000:.0f} ms after the commit")
+
+
+def _counts(settings: Settings, table: UsersTable, show: _Steps) -> None:
+    """The live counts of users, if pipeline.toml declares any."""
+    for aggregate in aggregates_of(settings):
+        if aggregate.source != "public.created_users":
+            continue
+        show.title(f"Spark counts users in {aggregate.target}")
+        _until(
+            "the counts add up to the users of PostgreSQL",
+            lambda name=aggregate.name: sum(table.counts(name).values()) == table.source_count(),  # type: ignore[misc]
+        )
+        largest = sorted(table.counts(aggregate.name).items(), key=lambda item: (-item[1], item[0]))
+        shown = ", ".join(f"{' '.join(group)} {count}" for group, count in largest[:GROUPS_SHOWN])
+        show.seen(f"{len(largest)} groups, the largest: {shown}")
 
 
 def commands(settings: Settings) -> tuple[str, ...]:

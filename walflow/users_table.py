@@ -11,6 +11,7 @@ import psycopg2.extras
 from cassandra.cluster import Session
 from cassandra.query import dict_factory
 
+from walflow.aggregates import COUNT
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 
@@ -31,6 +32,11 @@ class UsersTable:
     def target_count(self) -> int:
         count = self.target.execute(f"SELECT count(*) AS n FROM {self.keyspace}.created_users")
         return int(count.one()["n"])
+
+    def counts(self, name: str) -> dict[tuple[str, ...], int]:
+        """The live counts of an aggregate, by group."""
+        rows = self.target.execute(f"SELECT * FROM {self.keyspace}.{name}")
+        return {tuple(v for k, v in row.items() if k != COUNT): row[COUNT] for row in rows}
 
     def a_user(self) -> UUID:
         """The id of some user in PostgreSQL."""
