@@ -1,4 +1,4 @@
-"""Counts and rows of a bucket change together in a real Cassandra, whoever else writes at the same time."""
+"""Counts and rows of a bucket change together in a real Cassandra, whoever else writes meanwhile."""
 
 import random
 from collections import Counter
