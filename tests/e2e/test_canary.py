@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import STACK, Stack
+from tests.conftest import Stack
 from tests.e2e.test_status import paused
+from tests.stack_environment import STACK
 from walflow.canary import history
 from walflow.canary.table import TABLE
 from walflow.settings import HOME

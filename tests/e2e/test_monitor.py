@@ -13,8 +13,9 @@ import requests
 from cassandra.cluster import Session
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import COMPOSE, Stack
+from tests.conftest import Stack
 from tests.e2e.avro_records import Table, send
+from tests.stack_environment import COMPOSE
 from walflow.connect_api import ConnectApi
 from walflow.connectors.secrets import MASK
 from walflow.install.prerequisites import require_chromium

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import psutil
 
-from tests.conftest import STACK, Stack
+from tests.conftest import Stack
+from tests.stack_environment import STACK
 from walflow.connect_api import ConnectApi
 from walflow.readings.reader import BOUND_SECONDS, Reader, read
 from walflow.readings.reading import Source, StageName, StageState, Unreachable

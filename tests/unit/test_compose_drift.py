@@ -154,15 +154,15 @@ def test_overrides_reach_containers_as_they_reach_the_stream() -> None:
     assert overrides() == expected | by_name | (heaps - in_env_file)
 
 
-def test_the_stream_and_the_demo_get_every_override() -> None:
-    for name in ("stream", "demo"):
+def test_the_stream_the_demo_and_the_monitor_get_every_override() -> None:
+    for name in ("stream", "demo", "monitor"):
         assert overrides() <= set(SERVICES[name]["environment"]), name
 
 
 def test_a_setting_of_the_stream_alone_replaces_no_other_server() -> None:
     """Spark's master and worker would take the stream's executor with them."""
     shared = set(COMPOSE["x-overrides-spark"])
-    for name in set(SERVICES) - {"stream", "demo"}:
+    for name in set(SERVICES) - {"stream", "demo", "monitor"}:
         given = set(SERVICES[name].get("environment", ()))
         assert not {v for v in given - shared if v.startswith("WALFLOW_STREAM__")}, name
 
@@ -386,8 +386,10 @@ def test_a_server_gets_the_agent_for_its_mbeans_if_the_setting_says_so(
     base.touch()
 
     result = subprocess.run(
-        ["sh", HOME / "compose" / "with-settings.sh", base, tmp_path / "target", "a=1", "--"]
-        + ["sh", "-c", 'printf %s "${KAFKA_OPTS:-}"'],
+        [
+            *("sh", HOME / "compose" / "with-settings.sh", base, tmp_path / "target", "a=1", "--"),
+            *("sh", "-c", 'printf %s "${KAFKA_OPTS:-}"'),
+        ],
         env={"PATH": "/bin:/usr/bin", "JMX": jmx, "JMX_AGENT": "/agent.jar"}
         | {"JMX_RULES": "9404:/kafka.yml"},
         capture_output=True,
