@@ -155,7 +155,7 @@ def test_status_shows_that_each_service_was_started_after_what_it_waits_for(stac
     """By the `up` before; a server that was restarted alone comes after what waits for it."""
     answer = stack.walflow("status", "-o", "json")
     assert answer.returncode == 0, answer.stderr
-    states = {state["name"]: state for state in json.loads(answer.stdout)}
+    states = {state["name"]: state for state in json.loads(answer.stdout)["services"]}
     known = started_services(stack.settings)
     assert set(states) == set(known)
     for name, service in known.items():

@@ -76,7 +76,7 @@ def _show(stack: Stack, letter: StoredLetter) -> Any:
 
 
 def _stream(stack: Stack) -> Any:
-    states = json.loads(stack.walflow("status", "-o", "json").stdout)
+    states = json.loads(stack.walflow("status", "-o", "json").stdout)["services"]
     return next(state for state in states if state["name"] == "stream")
 
 

@@ -49,11 +49,15 @@ class FollowingPart:
         self._pending = Pending(self._committed_at_ms)
 
     def read(
-        self, stretches: Mapping[Place, tuple[int, int]], letters: TopicReading | None
+        self,
+        stretches: Mapping[Place, tuple[int, int]],
+        applied_at_ms: Mapping[Place, float],
+        letters: TopicReading | None,
     ) -> Followed:
         """
         Args:
             stretches: of each partition, the offset behind what is applied, and the committed end.
+            applied_at_ms: when the change that was applied last was committed.
             letters: the dead-letter topic; None: there is none.
 
         Raises:
@@ -69,7 +73,7 @@ class FollowingPart:
                 fetch_max_wait_ms=50,
             )
         told = self._dead_letters(self._client, letters)
-        unapplied = self._pending.read(self._client, stretches, self._letters.places)
+        unapplied = self._pending.read(self._client, stretches, applied_at_ms, self._letters.places)
         return Followed(unapplied, told)
 
     def forget(self) -> None:

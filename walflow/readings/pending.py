@@ -18,6 +18,8 @@ from walflow.topics.reading import record_of
 
 MAX_COUNTED = 200
 """Changes of a partition; where there are more, offsets tell how many at the most."""
+FEW = 20
+"""So many offsets are looked at even while the stream moves on, which is done with before it matters."""
 POLL_MS = 50
 READ_SECONDS = 0.7
 """Of one reading; what is not counted then is counted in the next, if the stream still stands there."""
@@ -36,7 +38,8 @@ class Unapplied:
     is_exact: bool
     """Whether all were counted; else there are at most so many."""
     oldest_at_ms: float | None
-    """When the oldest was committed; None: there is none, or it was not seen yet."""
+    """When the oldest was committed or, where the stream is on its way, the change before it, which is
+    not later; None: there is none, or it was not seen yet."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class _Count:
     offsets: list[int] = field(default_factory=list)
     oldest: Record | None = None
     oldest_at_ms: float | None = None
+    is_moving: bool = False
+    """Whether the stream has come further since the reading before, and much is left."""
 
 
 class Pending:
@@ -64,6 +69,7 @@ class Pending:
         self,
         client: kafka.KafkaConsumer,
         stretches: Mapping[Place, tuple[int, int]],
+        applied_at_ms: Mapping[Place, float],
         letters: frozenset[Where],
     ) -> dict[Place, Unapplied]:
         """The unapplied changes of each partition.
@@ -71,13 +77,16 @@ class Pending:
         Args:
             client: one that gives committed records only.
             stretches: the offset behind what is applied, and the committed end.
+            applied_at_ms: when the change that was applied last was committed.
             letters: records that are dead letters: they are not waited for.
 
         Raises:
             KafkaError: it does not answer.
         """
         self._counts = {
-            place: self._count(place, start, letters) for place, (start, _) in stretches.items()
+            place: self._moving(place, stretch, applied_at_ms.get(place))
+            or self._count(place, stretch[0], letters)
+            for place, stretch in stretches.items()
         }
         self._scan(client, {place: end for place, (_, end) in stretches.items()}, letters)
         return {
@@ -85,9 +94,18 @@ class Pending:
             for place, (_, end) in stretches.items()
         }
 
+    def _moving(
+        self, place: Place, stretch: tuple[int, int], applied_at_ms: float | None
+    ) -> _Count | None:
+        """What is told without a look at the records, where the stream is on its way through them."""
+        known, (start, end) = self._counts.get(place), stretch
+        if known is None or known.start >= start or end - start <= FEW or applied_at_ms is None:
+            return None
+        return _Count(start, start, oldest_at_ms=applied_at_ms, is_moving=True)
+
     def _count(self, place: Place, start: int, letters: frozenset[Where]) -> _Count:
         known = self._counts.get(place)
-        if known is None or known.start > start:
+        if known is None or known.start > start or known.is_moving:
             return _Count(start, start)
         if any((*place, offset) in letters for offset in known.offsets):
             return _Count(start, start)  # they were counted before they were known as letters
@@ -103,7 +121,9 @@ class Pending:
         left = {
             TopicPartition(*place): count
             for place, count in self._counts.items()
-            if count.scanned < ends[place] and len(count.offsets) < MAX_COUNTED
+            if count.scanned < ends[place]
+            and len(count.offsets) < MAX_COUNTED
+            and not count.is_moving
         }
         if not left:
             return

@@ -137,12 +137,16 @@ class Reader:
         if isinstance(broker, Unreachable):
             return broker
         prefix, letters = self._settings.topics.prefix, self._settings.topics.dead_letters
-        stretches = (
-            lags.stretches(self._tables, prefix, broker, stream)
-            if isinstance(stream, Stream)
-            else {}
-        )
-        given = {"following": (stretches, broker.topic(letters))}
+        stretches: lags.Stretches = {}
+        applied_at_ms: dict[tuple[str, int], float] = {}
+        if isinstance(stream, Stream):
+            stretches = lags.stretches(self._tables, prefix, broker, stream)
+            applied_at_ms = {
+                (one.topic, one.partition): one.committed_at_ms
+                for one in stream.applied
+                if one.committed_at_ms is not None
+            }
+        given = {"following": (stretches, applied_at_ms, broker.topic(letters))}
         told: Followed | Unreachable = self._parts.ask(given, seconds)["following"]
         return told
 
