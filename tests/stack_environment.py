@@ -15,7 +15,7 @@ STACK = {
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
     # Each table that a test captures takes two for good, one for each partition of its topic.
-    "WALFLOW_STREAM__SLOTS": "40",
+    "WALFLOW_STREAM__SLOTS": "48",
     **table_rules.ENVIRONMENT,
 }
 

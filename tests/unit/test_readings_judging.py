@@ -129,11 +129,16 @@ def test_a_stream_that_halts_at_a_record_tells_which() -> None:
 
 
 def test_a_slot_that_is_lost_within_the_hour_is_a_problem_though_all_stages_work() -> None:
-    slot = replace(SLOT, growth_per_second=2**20, lost_in_seconds=600.0)
+    slot = replace(SLOT, retained_bytes=3 * 2**30, lost_in_seconds=600.0)
     reading = judged(replace(healthy(), source=replace(SOURCE, slots=(slot,))))
     assert reading.held_up_by is None
     assert not reading.is_healthy
     assert "is lost in about 10 min" in reading.problems[0]
+
+
+def test_a_burst_of_writes_behind_a_slot_that_is_read_is_no_problem() -> None:
+    slot = replace(SLOT, growth_per_second=100 * 2**20, lost_in_seconds=40.0)
+    assert judged(replace(healthy(), source=replace(SOURCE, slots=(slot,)))).is_healthy
 
 
 def test_another_connector_that_has_failed_is_a_problem_that_holds_nothing_up() -> None:

@@ -1,6 +1,8 @@
 """status: each service, and the pipeline from source to target."""
 
 import json
+import os
+import sys
 import time
 from typing import Annotated, Any
 
@@ -104,7 +106,11 @@ def _watch(settings: Settings, every: float, output: Format) -> bool:
                     last = reader.read()
                     live.update(_live(last), refresh=True)
     except KeyboardInterrupt:
-        return last is not None and last.is_healthy
+        pass
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return last is not None and last.is_healthy
 
 
 def _live(reading: Reading) -> Group:

@@ -23,7 +23,7 @@ MAX_LAG_MS = 10_000
 """A stage that lags by more is behind. The stream tells what it applied once a second, Debezium writes
 its heartbeat every 10 s."""
 FORECAST_SECONDS = 3600
-"""A slot that reaches its limit within this time is a problem."""
+"""A slot that reaches its limit within this time is a problem, if nobody reads it or half is used up."""
 IDLE_SLOT_BYTES = 256 * 2**20
 """What a slot that nobody reads may retain before it is warned of."""
 LETTERS = "`walflow deadletters list` shows them."
@@ -206,8 +206,13 @@ def _problems(reading: Reading) -> list[str]:
 
 
 def _is_in_danger(slot: Slot) -> bool:
-    soon = slot.lost_in_seconds is not None and slot.lost_in_seconds < FORECAST_SECONDS
-    return slot.wal_status == "unreserved" or soon
+    """A burst of writes grows a slot fast, too, and is over soon where somebody reads it."""
+    if slot.wal_status == "unreserved":
+        return True
+    if slot.lost_in_seconds is None or slot.limit_bytes is None:
+        return False
+    is_half_full = slot.retained_bytes > slot.limit_bytes / 2
+    return slot.lost_in_seconds < FORECAST_SECONDS and (is_half_full or not slot.is_active)
 
 
 def _danger(slot: Slot) -> str:

@@ -31,6 +31,7 @@ class Letters:
 
     def __init__(self, topic: str, target: TargetSession) -> None:
         self._topic = topic
+        self._topic_id = ""
         self._target = target
         self._next: dict[int, int] = {}
         """Partition → the offset from which on it has not been read."""
@@ -57,6 +58,8 @@ class Letters:
         Raises:
             KafkaError, DriverException, NoHostAvailable: Kafka or Cassandra does not answer.
         """
+        if reading.id != self._topic_id:
+            self._begin_anew(reading.id)
         added = self._follow(client, reading)
         is_whole = all(self._next.get(p.number, 0) >= p.end for p in reading.partitions)
         if self._open and (added or time.monotonic() - self._asked_at > OUTCOMES_SECONDS):
@@ -75,14 +78,20 @@ class Letters:
         """The session that outcomes are read with is gone."""
         self._outcomes = None
 
+    def _begin_anew(self, topic_id: str) -> None:
+        """The topic is another one than before, or the first."""
+        self._topic_id = topic_id
+        self._next.clear()
+        self._open.clear()
+        self._settled.clear()
+        self._newest_ms, self._is_partial = None, False
+
     def _follow(self, client: kafka.KafkaConsumer, reading: TopicReading) -> bool:
         """Read what has come; whether there was a letter."""
         left: dict[TopicPartition, int] = {}
         for partition in reading.partitions:
             at = self._next.get(partition.number, partition.first)
             start = max(at, partition.first, partition.end - MAX_LETTERS)
-            if start > partition.end:  # the topic was made anew
-                start = partition.first
             self._is_partial |= start > max(at, partition.first)
             self._next[partition.number] = start
             if start < partition.end:

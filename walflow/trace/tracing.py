@@ -86,7 +86,8 @@ def trace(settings: Settings, request: Request) -> Trace:
         tracing = _Tracing(settings, request, table, texts, cursor, session)
         for _ in range(ATTEMPTS - 1):
             found = tracing.look()
-            if found.agree or any(hop.happened is False for hop in found.hops[:1]):
+            capture, _ = found.hops
+            if found.agree or capture.happened is False:
                 return found
             time.sleep(PAUSE_SECONDS)
         return tracing.look()
@@ -239,8 +240,7 @@ class _Tracing:
                     (self._topic,),
                 )
             }
-        waiting = [r for r in records if r.offset > applied.get(r.partition, -1)]
-        letters = self._letters(records) if waiting or records else {}
+        letters = self._letters(records)
         traced = [
             TracedEvent(
                 decoded(record, self._registry),
