@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from change_stream.schemas import SchemaRegistry
 from walflow.settings import load
 from walflow.tables import TableRules
-from walflow.trace.keys import TracedKey, partition_of
+from walflow.trace.keys import TracedKey, partition_of, plain_columns
+from walflow.verify.catalog import SourceColumn, SourceTable
+from walflow.verify.conversions import PgType
 
 
 def _schema(*types: Any) -> Any:
@@ -38,7 +40,8 @@ def _encoded(schema: Any, datum: dict[str, Any]) -> bytes:
 
 
 def _key(schema: Any, texts: dict[str, str]) -> TracedKey:
-    return TracedKey(_registry(schema), TableRules.of(load()).rule("public", "t"), texts, None)
+    rule = TableRules.of(load()).rule("public", "t")
+    return TracedKey(_registry(schema), rule, texts, frozenset(texts), None)
 
 
 UUID = {"type": "string", "connect.name": "io.debezium.data.Uuid"}
@@ -64,6 +67,15 @@ def test_a_key_is_written_as_its_producer_writes_it(number: int, text: str, trut
 )
 def test_a_type_whose_form_is_not_postgresqls_text_is_looked_for_otherwise(kind: Any) -> None:
     assert _key(_schema(kind), {"k0": "1"}).encoded(HEADER) is None
+
+
+def test_a_column_that_postgresql_writes_otherwise_than_debezium_is_looked_for_otherwise() -> None:
+    columns = tuple(
+        SourceColumn(name, PgType(kind), kind)
+        for name, kind in (("country", "bpchar"), ("no", "int4"), ("other", "text"))
+    )
+    table = SourceTable("public", "t", 1, False, 0, 0, columns, ("country", "no"))
+    assert plain_columns(table) == {"no"}
 
 
 def test_a_record_has_the_key_whose_every_column_it_has() -> None:

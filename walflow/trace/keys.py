@@ -15,6 +15,7 @@ from change_stream.retyping import masked, retyped
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
 from walflow.errors import ExitCode, WalflowError
 from walflow.tables import TableRule
+from walflow.verify.catalog import SourceTable
 
 _SIMPLE: Mapping[str, Callable[[str], Any]] = {
     "string": str,
@@ -24,6 +25,8 @@ _SIMPLE: Mapping[str, Callable[[str], Any]] = {
 }
 _TEXTS = ("io.debezium.data.Uuid", "io.debezium.data.Enum")
 """Of Debezium's types those whose value is PostgreSQL's text."""
+_PLAIN = ("int2", "int4", "int8", "text", "varchar", "uuid", "bool")
+"""PostgreSQL's types of such values. Not among them: bpchar, whose blanks a cast to text takes away."""
 REMEMBERED = 4096
 
 
@@ -45,6 +48,7 @@ class TracedKey:
 
     Args:
         texts: its values as PostgreSQL writes them, by column.
+        plain: those of its columns whose value in Avro is the text or number that PostgreSQL writes.
         target_key: the target's key; None where Cassandra has no table yet, or where the key of the
             target is not that of the source.
     """
@@ -54,11 +58,13 @@ class TracedKey:
         registry: SchemaRegistry,
         rule: TableRule,
         texts: Mapping[str, str],
+        plain: frozenset[str],
         target_key: Sequence[TargetKeyColumn] | None,
     ) -> None:
         self._registry = registry
         self._rule = rule
         self._texts = texts
+        self._plain = plain
         self._target_key = target_key
         self.is_of = lru_cache(REMEMBERED)(self._is_of)
         """Whether a record's key is this one."""
@@ -72,7 +78,7 @@ class TracedKey:
         datum = {}
         for name, field in field_names(schema).items():
             kind = _simple_type(next(f for f in schema["fields"] if f["name"] == field)["type"])
-            if kind is None or name not in self._texts:
+            if kind is None or name not in self._plain:
                 return None
             try:
                 datum[field] = _SIMPLE[kind](self._texts[name])
@@ -117,6 +123,15 @@ class TracedKey:
             if column.serialize(value) != column.value:
                 return False
         return True
+
+
+def plain_columns(table: SourceTable) -> frozenset[str]:
+    """The columns of a table's key whose value in Avro is what PostgreSQL writes."""
+    return frozenset(
+        column.name
+        for column in table.columns
+        if column.name in table.key and (column.type.is_enum or column.type.name in _PLAIN)
+    )
 
 
 def partition_of(key: bytes, partitions: int) -> int:

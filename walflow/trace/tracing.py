@@ -26,7 +26,7 @@ from walflow.topics.clients import admin
 from walflow.topics.events import decoded
 from walflow.topics.reading import opened
 from walflow.trace import events, source, verdict
-from walflow.trace.keys import TargetKeyColumn, TracedKey
+from walflow.trace.keys import TargetKeyColumn, TracedKey, plain_columns
 from walflow.trace.results import Search, TargetCell, Trace, TracedEvent
 from walflow.verify import target
 from walflow.verify.barrier import topic_of
@@ -191,7 +191,11 @@ class _Tracing:
 
     def _records(self, side: _Target | None) -> tuple[Search, list[Record]]:
         key = TracedKey(
-            self._registry, self._rule, self._texts, None if side is None else side.columns
+            self._registry,
+            self._rule,
+            self._texts,
+            plain_columns(self._table),
+            None if side is None else side.columns,
         )
         with admin(self._settings) as client:
             if self._topic not in client.list_topics():
