@@ -12,6 +12,7 @@ from cassandra.cluster import Session
 from tests.conftest import Stack
 from tests.e2e.test_status import insert, paused
 from tests.servers import EXECUTOR
+from walflow.readings.reader import read
 from walflow.trace.tracing import Request
 from walflow.trace.tracing import trace as traced
 
@@ -21,6 +22,11 @@ TABLE = "e2e_traced"
 def trace(stack: Stack, table: str, key: str, scan: int = 1000) -> Any:
     """What is told of a key, as JSON has it."""
     return traced(stack.settings, Request(table, key, 5, scan)).as_dict()
+
+
+def _held_up_by(stack: Stack) -> str:
+    """How the sentence begins that names it."""
+    return (read(stack.settings).held_up_by or "")[: len("apply: public.created_users is")]
 
 
 def test_a_row_is_followed_from_its_transaction_to_the_write_time_of_each_column(
@@ -93,6 +99,7 @@ def test_an_apply_that_has_not_happened_is_named_with_where_the_stream_stands(
         assert not told["agree"]
         assert [hop["happened"] for hop in told["hops"]] == [True, False]
         assert "apply has not happened. The stream has not applied" in told["sentence"]
+        eventually(lambda: _held_up_by(stack), "apply: public.created_users is", 60)
     eventually(lambda: trace(stack, "created_users", user)["agree"], True)
 
 

@@ -151,6 +151,13 @@ def test_another_connector_that_has_failed_is_a_problem_that_holds_nothing_up() 
     )
 
 
+def test_a_task_that_failed_lately_is_a_warning_while_all_is_applied() -> None:
+    failure = TaskFailure(NOW, "Cassandra could not take the write.", False)
+    reading = judged(replace(healthy(), stream=replace(STREAM, failures=(failure,))))
+    assert reading.is_healthy
+    assert "Cassandra could not take the write." in reading.warnings[0]
+
+
 def test_dead_letters_differences_and_a_lost_canary_are_warnings() -> None:
     table = VerifiedTable("public.users", "different", 10, 1, 0, 0, "")
     reading = judged(

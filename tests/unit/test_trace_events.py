@@ -31,15 +31,15 @@ def _last(reader: Any, ends: dict[int, int], count: int, limit: int) -> Any:
 
 
 @given(
-    st.sets(st.integers(0, 2999), max_size=30),
-    st.sets(st.integers(0, 2999), max_size=30),
+    st.sets(st.integers(0, 999), max_size=30),
+    st.sets(st.integers(0, 999), max_size=30),
     st.integers(1, 10),
 )
 def test_the_last_ones_of_all_partitions_are_found_and_no_record_is_read_twice(
     first: set[int], second: set[int], count: int
 ) -> None:
     reader = _Reader({0: first, 1: second})
-    found, scanned, is_complete = _last(reader, {0: 3000, 1: 3000}, count, 3000)
+    found, scanned, is_complete = _last(reader, {0: 1000, 1: 1000}, count, 1000)
     expected = sorted([(n * 10, 0) for n in first] + [(n * 10 + 1, 1) for n in second])
     assert [(r.timestamp_ms, r.partition) for r in found] == expected[-count:]
     assert is_complete

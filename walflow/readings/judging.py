@@ -41,7 +41,7 @@ def judged(reading: Reading) -> Reading:
         stages=stages,
         held_up_by=held_up_by,
         problems=tuple(dict.fromkeys(problems)),
-        warnings=tuple(_warnings(reading)),
+        warnings=tuple(_warnings(reading, stages[-1])),
     )
 
 
@@ -225,9 +225,13 @@ def _danger(slot: Slot) -> str:
     )
 
 
-def _warnings(reading: Reading) -> list[str]:
+def _warnings(reading: Reading, applying: Stage) -> list[str]:
     found = []
-    letters = reading.dead_letters
+    stream, letters = reading.stream, reading.dead_letters
+    if isinstance(stream, Stream) and stream.failures and applying.is_ok:
+        found.append(
+            f"A task of the stream has failed lately, and was started again: {stream.failures[0].reason}"
+        )
     if isinstance(letters, DeadLetters) and letters.open != 0:
         count = "More than can be counted" if letters.open is None else letters.open
         found.append(f"{count} dead letters are open. {LETTERS}")
