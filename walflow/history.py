@@ -51,7 +51,7 @@ class History:
         return found
 
     def last(self) -> dict[str, Any] | None:
-        """The newest entry, without reading the others; None: there is none."""
+        """The newest entry, without reading the others; None: there is none that can be read."""
         try:
             with self._file.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -63,7 +63,7 @@ class History:
                     if start == 0 or len(lines) > 1:
                         break
                     block *= 4
-        except FileNotFoundError:
+        except OSError:
             return None
         try:
             entry: dict[str, Any] = json.loads(lines[-1])

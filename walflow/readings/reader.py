@@ -208,11 +208,3 @@ def read(settings: Settings) -> Reading:
     """One look, without rates."""
     with Reader(settings) as reader:
         return reader.read()
-
-
-def read_twice(settings: Settings, seconds: float) -> Reading:
-    """Two looks so many seconds apart: the second, with rates."""
-    with Reader(settings) as reader:
-        reader.read()
-        time.sleep(seconds)
-        return reader.read()
