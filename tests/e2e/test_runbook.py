@@ -19,6 +19,7 @@ from tests.e2e.own_connector import until
 from tests.e2e.runbook_page import Step, steps
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, Connector, read_connector
 from walflow.deadletters.topic import DeadLetterTopic
+from walflow.stack import lifecycle
 from walflow.stack.supervision import Supervisor
 
 NAME = "parcels"
@@ -171,12 +172,11 @@ def test_a_service_that_gave_up(stack: Stack, tmp_path: Path) -> None:
     settings = stack_settings(**second)
     assert stack.walflow("up", "users-api", **second).returncode == 0
     try:
-        supervisor = Supervisor(settings)
-        os.kill(supervisor.states()["users-api"].pid, signal.SIGKILL)
+        os.kill(Supervisor(settings).states()["users-api"].pid, signal.SIGKILL)
         for step in steps("Service down"):
             follow(stack, step, **second)
     finally:
-        stack.walflow("down", "--wipe", **second)
+        lifecycle.down(settings)
 
 
 def test_a_disk_with_little_room(stack: Stack) -> None:
