@@ -61,6 +61,7 @@ UNWRAP = {
     "transforms_unwrap_type": "io.debezium.transforms.ExtractNewRecordState",
 }
 JSON = "org.apache.kafka.connect.json.JsonConverter"
+APICURIO = "io.apicurio.registry.utils.converter.AvroConverter"
 AVRO = "io.confluent.connect.avro.AvroConverter"
 
 
@@ -270,6 +271,22 @@ CASES = [
             **{"value.converter.schema.registry.url": "http://elsewhere:8081"},
         ),
         LOSES,
+    ),
+    (
+        "converter-wire-format",
+        with_users(
+            value_converter=APICURIO,
+            **{"value.converter.apicurio.registry.as-confluent": "true"},
+        ),
+        LOSES,
+    ),
+    (
+        "converter-api",
+        with_users(
+            value_converter=AVRO,
+            **{"value.converter.schema.registry.url": "http://127.0.0.1:8081/apis/registry/v2"},
+        ),
+        STALLS,
     ),
     (
         "converter-no-registration",

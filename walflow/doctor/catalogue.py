@@ -69,6 +69,8 @@ CHECKS = tuple(
         "records-unreadable": converters.unreadable_records,
         "converter-not-avro": converters.other_converters,
         "converter-other-registry": converters.other_registry,
+        "converter-wire-format": converters.other_wire_format,
+        "converter-api": converters.other_api,
         "converter-no-registration": converters.no_new_schemas,
         "converter-pair": converters.unlike_pair,
         "converter-no-types": converters.lost_types,

@@ -11,11 +11,10 @@ from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.places import connector_place
 from walflow.doctor.servers.all import Servers
 from walflow.settings import LOOPBACK
+from walflow.stack.registry import CONFLUENT_API, NATIVE_API
 
-AVRO = (
-    "io.confluent.connect.avro.AvroConverter",
-    "io.apicurio.registry.utils.converter.AvroConverter",
-)
+APICURIO = "io.apicurio.registry.utils.converter.AvroConverter"
+AVRO = ("io.confluent.connect.avro.AvroConverter", APICURIO)
 JSON = "org.apache.kafka.connect.json.JsonConverter"
 SIDES = ("key", "value")
 URLS = ("schema.registry.url", "apicurio.registry.url")
@@ -84,6 +83,55 @@ def other_registry(servers: Servers) -> Iterator[Finding]:
                     f" {wanted[0]}:{wanted[1]}: it takes other schemas for its own, or finds none.",
                     connector_place(connector.name, key, url),
                     shell(f"walflow connectors patch {connector.name} --remove {key}"),
+                )
+
+
+def other_wire_format(servers: Servers) -> Iterator[Finding]:
+    """Apicurio's converter writes a form of its own unless it is told to write Confluent's."""
+    wanted = {"as-confluent": "true", "headers.enabled": "false"}
+    for connector in servers.connectors:
+        for side in SIDES:
+            if connector.config.get(f"{side}.converter") != APICURIO or not feeds_stream(
+                servers, connector
+            ):
+                continue
+            for name, value in wanted.items():
+                key = f"{side}.converter.apicurio.registry.{name}"
+                if connector.config.get(key, "false" if value == "true" else "true") != value:
+                    yield Finding(
+                        Severity.LOSES,
+                        connector.name,
+                        f"Connector {connector.name} writes its {side}s in Apicurio's own form ({key} ="
+                        f" {connector.config.get(key, 'unset')}), and the stream reads Confluent's: each"
+                        " record becomes a dead letter.",
+                        connector_place(connector.name, key, connector.config.get(key)),
+                        patch(connector.name, key, value),
+                    )
+
+
+def other_api(servers: Servers) -> Iterator[Finding]:
+    """Apicurio serves two APIs under one address, and each converter speaks one of them."""
+    for connector in servers.connectors:
+        for side in SIDES:
+            kind = connector.config.get(f"{side}.converter")
+            key, right, wrong = (
+                ("apicurio.registry.url", NATIVE_API, CONFLUENT_API)
+                if kind == APICURIO
+                else ("schema.registry.url", CONFLUENT_API, NATIVE_API)
+            )
+            url = connector.config.get(f"{side}.converter.{key}", "")
+            if wrong.rpartition("/")[0] in url:
+                yield Finding(
+                    Severity.STALLS,
+                    connector.name,
+                    f"Connector {connector.name} asks {url} by {str(kind).rpartition('.')[2]}, which"
+                    " speaks the registry's other API: its task fails with the first schema.",
+                    connector_place(connector.name, f"{side}.converter.{key}", url),
+                    patch(
+                        connector.name,
+                        f"{side}.converter.{key}",
+                        f"{url.partition('/apis/')[0]}{right}",
+                    ),
                 )
 
 
