@@ -179,6 +179,7 @@ def test_a_service_that_gave_up(stack: Stack, tmp_path: Path) -> None:
         lifecycle.down(settings)
 
 
+@pytest.mark.only("local", "in compose mode the disk is Docker's, and its bound is no setting")
 def test_a_disk_with_little_room(stack: Stack) -> None:
     seen, listed = steps("Disk full")
     prefix = stack.settings.topics.prefix
