@@ -184,9 +184,14 @@ def _findings(answer: subprocess.CompletedProcess[str]) -> list[Finding]:
 
 
 def _new(ill: Ill) -> list[Finding]:
-    """What the faults have added."""
-    before = {(f["check"], f["what"]) for f in _findings(ill.before)}
-    return [f for f in _findings(ill.after) if (f["check"], f["what"]) not in before]
+    """What the faults have added; never what is another test's, whose fixes are not to be run."""
+    before = {(f["check"], f["subject"]) for f in _findings(ill.before)}
+    return [
+        finding
+        for finding in _findings(ill.after)
+        if (finding["check"], finding["subject"]) not in before
+        and (finding["subject"].startswith(NAME) or finding["check"] == "deletes-forgotten")
+    ]
 
 
 def _is_patch(finding: Finding) -> bool:
