@@ -11,6 +11,7 @@ PAGE = HOME / "docs" / "runbook.md"
 ANYTHING = "…"
 _SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n\$ (.+?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Step:
             if left and _pattern(left[0]).fullmatch(line.rstrip()):
                 left.pop(0)
         return left
+
+
+def statements(symptom: str) -> list[str]:
+    """The SQL of a section of the page."""
+    sections = dict(_SECTION.findall(PAGE.read_text()))
+    return [text.strip() for text in _SQL.findall(sections[symptom])]
 
 
 def steps(symptom: str) -> list[Step]:

@@ -16,7 +16,7 @@ from cassandra.cluster import Session
 from tests.conftest import Stack, stack_settings
 from tests.e2e.avro_records import send
 from tests.e2e.own_connector import until
-from tests.e2e.runbook_page import Step, steps
+from tests.e2e.runbook_page import Step, statements, steps
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi, Connector, read_connector
 from walflow.deadletters.topic import DeadLetterTopic
 from walflow.stack import lifecycle
@@ -105,9 +105,14 @@ def test_a_slot_that_nobody_reads(stack: Stack, source: Any) -> None:
     _run(source, f"SELECT pg_create_logical_replication_slot('{SLOT}', 'pgoutput')")
     try:
         (seen,) = steps("Slot grows")
+        (whose,) = statements("Slot grows")
         follow(stack, seen)
+        with source.cursor() as cursor:
+            cursor.execute(whose)
+            (found,) = [row for row in cursor if row[0] == SLOT]
+        assert found[1:4] == (stack.settings.postgres.database, False, "reserved")
     finally:
-        _run(source, f"SELECT pg_drop_replication_slot('{SLOT}')")
+        _run(source, seen.output[-1].rpartition(": ")[2])
     assert SLOT not in stack.walflow("doctor").stdout
 
 
@@ -115,6 +120,7 @@ def test_a_connector_whose_login_is_refused(
     stack: Stack, source: Any, connector: ConnectApi
 ) -> None:
     listed, described, restarted, over = steps("Connector FAILED")
+    (mend,) = statements("Connector FAILED")
     _run(source, f"ALTER ROLE {ROLE} NOLOGIN")
     try:
         _run(
@@ -125,7 +131,7 @@ def test_a_connector_whose_login_is_refused(
         follow(stack, listed)
         follow(stack, described)
     finally:
-        _run(source, f"ALTER ROLE {ROLE} LOGIN")
+        _run(source, mend)
     follow(stack, restarted)
     follow(stack, over)
 
