@@ -63,16 +63,17 @@ def main() -> int:
 
 def _steps() -> int:
     """The commands in their order; the first that fails is the outcome, and the stack is taken down."""
-    code = 1
+    is_down = False
     try:
         for step in STEPS:
             code = _walflow(step)
             if code != 0:
-                break
+                return code
+        is_down = True  # the last of them did it
+        return 0
     finally:
-        if code != 0:
+        if not is_down:
             _walflow("down --wipe")
-    return code
 
 
 def _walflow(words: str) -> int:
