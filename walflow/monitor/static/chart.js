@@ -1,6 +1,8 @@
 // Lines over time, by uPlot; colours are those of the page's theme.
+import { bytes } from "./format.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
 
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -16,7 +18,7 @@ function made(element, lines, shown, height, least) {
       scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low || 0), Math.max(high || 0, least) * 1.05] } },
       axes: [
         { ...axis, space: 70, size: 28, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-        { ...axis, size: 62, space: 34, values: (_, ticks) => ticks.map((tick) => shown(tick)) },
+        { ...axis, size: 62, ...(shown === bytes ? { incrs: POWERS } : {}), space: 34, values: (_, ticks) => ticks.map((tick) => shown(tick)) },
       ],
       series: [
         {},

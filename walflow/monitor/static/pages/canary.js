@@ -22,7 +22,7 @@ export function Canary() {
         <${Grid} label="Canaries, newest first" heads=${["began", "outcome", ...CHANGES.flatMap((change) => [`#${change} → Kafka`, "#→ Cassandra"]), "id", ""]}>
           ${[...old].reverse().map((run) => html`
             <tr key=${run.id}>
-              <td title=${time(run.at_ms)}>${ago(run.at_ms)}</td>
+              <td class="when" title=${time(run.at_ms)}>${ago(run.at_ms)}</td>
               <td><${State} word=${run.succeeded ? "succeeded" : "failed"} /></td>
               ${CHANGES.flatMap((change) => ["kafka", "cassandra"].map((place) => html`<td class="number">${hop(run, change, place) == null ? NONE : duration(hop(run, change, place))}</td>`))}
               <td><code>${run.id}</code></td><td class="reason">${run.reason}</td>

@@ -1,6 +1,6 @@
 // The pipeline as a picture: every stage with its rate and its lag, and the one that holds things up.
 import { Chart } from "../chart.js";
-import { ago, bytes, count, duration, NONE, plural, rate, time } from "../format.js";
+import { ago, bytes, count, duration, NONE, rate, time } from "../format.js";
 import { html } from "../dom.js";
 import { useLive } from "../live.js";
 import { Empty, Grid, href, Loading, Sentence, State } from "../parts.js";
@@ -35,42 +35,42 @@ function picture(reading) {
   const held = (name) => first?.name === name;
   const said = (part) => part?.unreachable && `It does not answer. ${part.unreachable.advice}`;
   const connectorState = capturing ? (capturing.has_failed ? "failed" : capturing.is_running ? "running" : capturing.state.toLowerCase()) : "unknown";
-  const limit = slot?.limit_bytes ? ` of ${bytes(slot.limit_bytes)}` : "";
   return [
     html`<${Node} name="PostgreSQL" stage="ingest" state=${stage("ingest").state} held=${held("ingest")} problem=${said(source)} figures=${away(source) ? [] : [
-      ["rows written", rate(writes)],
+      ["written", rate(writes), "Rows of captured tables"],
       ["log", source.wal.lsn, "End of the write-ahead log"],
       ["tables", count(source.ingest.writes.length)],
     ]} />`,
     html`<${Arrow} text=${away(source) ? NONE : rate(source.wal.bytes_per_second == null ? null : source.wal.bytes_per_second / 1024, " KiB/s")} what="Write-ahead log written" />`,
     html`<${Node} name="Replication slot" stage="capture" state=${away(source) ? "unknown" : slot ? (slot.is_lost ? "lost" : slot.is_active ? "ok" : "down") : "unknown"} held=${held("capture")} problem=${said(source) || (!slot && "There is no slot yet: the connector makes it.")} figures=${slot ? [
       ["slot", slot.name],
-      ["kept for it", `${bytes(slot.retained_bytes)}${limit}`, "Write-ahead log that PostgreSQL keeps until it is read"],
-      ["behind", slot.lag_ms == null ? bytes(slot.lag_bytes) : `${bytes(slot.lag_bytes)}, ${duration(slot.lag_ms)}`],
-      ["limit reached", slot.lost_in_seconds == null ? "not in sight" : `in ${duration(slot.lost_in_seconds * 1000)}`, "max_slot_wal_keep_size, if the growth goes on"],
+      ["behind", slot.lag_ms == null ? bytes(slot.lag_bytes) : duration(slot.lag_ms), `${bytes(slot.lag_bytes)} of log are not confirmed by the connector`],
+      ["log kept", bytes(slot.retained_bytes), "Write-ahead log that PostgreSQL keeps until it is read"],
+      ["limit", slot.limit_bytes == null ? "none" : bytes(slot.limit_bytes), "max_slot_wal_keep_size: beyond it PostgreSQL gives the slot up"],
+      ["reached in", slot.lost_in_seconds == null ? "not in sight" : duration(slot.lost_in_seconds * 1000), "If the growth of the last minute goes on"],
     ] : []} />`,
     html`<${Arrow} text=${rate(stage("capture").per_second == null ? null : stage("capture").per_second / 1024, " KiB/s")} what="Log read by the connector" />`,
     html`<${Node} name="Connector" stage="capture" link=${capturing ? href("connectors", "of", capturing.name) : "#/connectors"} state=${connectorState} held=${held("capture")} problem=${said(connectors) || (!capturing && "No connector captures the tables: apply one on the page Connectors.")} figures=${capturing ? [
       ["name", capturing.name],
       ["tasks", capturing.tasks.join(", ").toLowerCase() || "none"],
-      ["others", others ? plural(others, "connector") : "none"],
+      ["others", count(others), "Connectors beside it"],
     ] : []} />`,
     html`<${Arrow} text=${rate(stage("transport").per_second)} what="Records written to the topics, with a marker for each transaction" />`,
     html`<${Node} name="Kafka topics" stage="transport" link="#/topics" state=${stage("transport").state} held=${held("transport")} problem=${said(broker)} figures=${away(broker) ? [] : [
-      ["of tables", plural(captured.length, "topic")],
+      ["topics", count(captured.length), "Of captured tables"],
       ["partitions", count(captured.reduce((total, topic) => total + topic.partitions.length, 0))],
       ["uncommitted", count(captured.reduce((total, topic) => total + topic.uncommitted, 0)), "Offsets of transactions that are open"],
     ]} />`,
     html`<${Arrow} text=${rate(stage("apply").per_second)} what="Applied by the stream" />`,
     html`<${Node} name="Spark stream" stage="apply" state=${stage("apply").state} held=${held("apply")} problem=${said(stream)} figures=${away(stream) ? [] : [
-      ["behind", stage("apply").lag_events == null ? NONE : plural(stage("apply").lag_events, "event")],
+      ["behind", count(stage("apply").lag_events), "Changes in Kafka that are not in Cassandra"],
       ["for", duration(stage("apply").lag_ms), "Age of the oldest change that is not applied"],
       ["tasks", count(stream.tasks)],
     ]} />`,
     html`<${Arrow} text=${duration(latency(tables))} what="From the commit in PostgreSQL to Cassandra's acknowledgement, of the last changes" />`,
     html`<${Node} name="Cassandra" state=${away(stream) ? "unknown" : "ok"} problem=${said(stream)} figures=${[
       ["last change", ago(Math.max(0, ...tables.map((table) => table.last_commit_at_ms ?? 0)) || null)],
-      ["commit → here", duration(latency(tables)), "Of the change applied last, the slowest table"],
+      ["latency", duration(latency(tables)), "From the commit to Cassandra, of the change applied last, the slowest table"],
       ["tables", count(tables.length)],
     ]} />`,
   ];

@@ -19,10 +19,12 @@ function query(topic, form, extra) {
   return `/api/topics/${encodeURIComponent(topic)}/records?${wanted}`;
 }
 
+const plain = (datum) => (typeof datum === "string" ? datum : value(datum));
 const key = (record) => {
   const datum = record.key.datum;
   if (record.key.bytes == null) return "null";
   if (record.key.problem) return record.key.problem;
+  if (datum && typeof datum === "object" && Object.keys(datum).length === 1) return plain(Object.values(datum)[0]);
   return datum && typeof datum === "object" ? Object.entries(datum).map(([name, each]) => `${name}=${value(each)}`).join(", ") : value(datum);
 };
 
@@ -57,7 +59,8 @@ function Short({ record }) {
   }
   if (record.op === "tombstone") return html`<span class="muted">nothing of the key is left for compaction to keep</span>`;
   const row = after || before;
-  if (row && !record.key_only) return Object.entries(row).slice(0, 4).map(([name, each]) => html`<span class="change">${name}: ${value(each)}</span>`);
+  const keys = record.key.datum && typeof record.key.datum === "object" ? record.key.datum : {};
+  if (row && !record.key_only) return Object.entries(row).filter(([name, each]) => !(name in keys) && each !== null).slice(0, 5).map(([name, each]) => html`<span class="change">${name}: ${value(each)}</span>`);
   if (record.key_only) return html`<span class="muted">only the key is in the log (REPLICA IDENTITY DEFAULT)</span>`;
   if (record.value?.problem) return html`<span class="wrong">${record.value.problem}</span>`;
   return html`<span>${value(record.value?.datum)}</span>`;
