@@ -150,6 +150,8 @@ def banner(settings: Settings, next_commands: Sequence[str]) -> tuple[str, ...]:
     return (
         "",
         "The pipeline is running:",
+        f"  Monitor          http://{settings.address('monitor')}"
+        "  (`walflow monitor` prints the link that allows changes)",
         f"  Airflow          http://{settings.address('airflow')}"
         f"  ({airflow.username}/{airflow.password})",
         f"  Kafka Connect    http://{settings.address('connect')}/connectors?expand=status",

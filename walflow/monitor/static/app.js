@@ -1,6 +1,6 @@
 // The frame: pages by the address behind #, shortcuts, theme, token.
 import { get, hasToken, takeToken, tryToken } from "./api.js";
-import { html, render, useEffect, useRef, useState } from "./dom.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
 import { LIST, listen } from "./keys.js";
 import { useLive, watch } from "./live.js";
 import { Problem, Said } from "./parts.js";
@@ -22,6 +22,7 @@ const PAGES = [
   ["canary", "Canary", Canary],
 ];
 const THEME = "walflow-theme";
+const STALE_MS = 20000;
 
 function changeTheme() {
   const root = document.documentElement;
@@ -32,8 +33,16 @@ function changeTheme() {
   document.dispatchEvent(new CustomEvent("walflow-theme"));
 }
 
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand, with a % that begins nothing
+  }
+}
+
 function useAddress() {
-  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   const [address, setAddress] = useState(read);
   useEffect(() => {
     const changed = () => {
@@ -79,10 +88,23 @@ function Unlock({ done }) {
 
 function Live() {
   const { state, reading } = useLive();
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => draw((n) => n + 1), STALE_MS / 3);
+    return () => clearInterval(timer);
+  }, []);
   if (state === "away") return html`<span class="state bad" title="The monitor does not answer; walflow up monitor starts it."><i></i>away</span>`;
   if (!reading) return html`<span class="state waiting"><i></i>connecting</span>`;
+  if (Date.now() - reading.taken_at_ms > STALE_MS) return html`<span class="state waiting" title="walflow logs monitor tells why"><i></i>no new figures</span>`;
   const kind = reading.is_healthy ? "good" : "bad";
   return html`<span class=${`state ${kind}`}><i></i>${reading.is_healthy ? "healthy" : "not healthy"}</span>`;
+}
+
+/** A page; what goes wrong in it leaves the frame and the other pages alone. */
+function Shown({ Page, path }) {
+  const [problem, again] = useErrorBoundary((wrong) => console.error(wrong));
+  if (problem) return html`<${Problem} problem=${`This page cannot show what it got: ${problem.message}.`} again=${again} />`;
+  return html`<${Page} path=${path} />`;
 }
 
 function App() {
@@ -101,7 +123,7 @@ function App() {
   return html`
     <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
     <header>
-      <a class="brand" href="#/"><img src="/static/icon.svg" alt="" width="22" height="22" />walflow</a>
+      <a class="brand" href="#/"><img src="/static/icon.svg" alt="" width="22" height="22" /><span>walflow</span></a>
       <nav aria-label="Pages">
         ${PAGES.map(([path, name], number) => html`
           <a href=${`#/${path}`} aria-current=${path === page ? "page" : null} title=${`Key ${number + 1}`}>${name}</a>`)}
@@ -114,7 +136,7 @@ function App() {
       </div>
     </header>
     <main tabindex="-1" id="content">
-      ${Page ? html`<${Page} key=${page} path=${rest} />` : html`<h1>There is no such page</h1><p>The pages are above.</p>`}
+      ${Page ? html`<${Shown} key=${page} Page=${Page} path=${rest} />` : html`<h1>There is no such page</h1><p>The pages are above.</p>`}
     </main>
     <footer>
       ${about && html`

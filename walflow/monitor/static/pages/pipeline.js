@@ -91,7 +91,8 @@ function Verdict({ reading }) {
     </div>`;
 }
 
-function Tables({ tables }) {
+function Tables({ tables, isKnown }) {
+  if (!tables.length && !isKnown) return html`<${Empty}><p>Which tables are captured is not known while PostgreSQL and Kafka do not answer.</p><//>`;
   if (!tables.length) return html`<${Empty}><p>No table is captured yet. <code>walflow tables add public.orders</code> captures one; <code>walflow demo</code> brings the users.</p><//>`;
   return html`
     <${Grid} label="Captured tables" heads=${["table", "target", "#behind", "#for", "#commit → Cassandra", "#captured", "#applied", "last change"]}>
@@ -145,6 +146,6 @@ export function Pipeline() {
       ]} />
       <${Chart} title="Log kept for the slot" at=${at} least=${1024} shown=${bytes} lines=${[{ label: "bytes", values: values("slot retained_bytes") }]} />
     </div>
-    <section><h2>Captured tables</h2><${Tables} tables=${reading.tables} /></section>
+    <section><h2>Captured tables</h2><${Tables} tables=${reading.tables} isKnown=${!away(reading.source)} /></section>
     <${Users} source=${reading.source} />`;
 }
