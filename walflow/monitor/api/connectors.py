@@ -1,5 +1,6 @@
 """/api/connectors: what Kafka Connect runs, held, let go, restarted, and given new configurations."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -102,8 +103,8 @@ def checked(settings: Settings, text: bytes) -> dict[str, Any]:
 
 def sentences(error: WalflowError) -> list[str]:
     """One for each field, without the name of a file that there is none of."""
-    lines = error.sentence.splitlines()
-    return [line.removeprefix(f"{PASTED}: ").removeprefix(f"{PASTED}:") for line in lines]
+    lines = (line.removeprefix(f"{PASTED}: ") for line in error.sentence.splitlines())
+    return [re.sub(rf"^{PASTED}:(\d+): ", r"line \1: ", line) for line in lines]
 
 
 @routes.post("/api/apply-connector")
