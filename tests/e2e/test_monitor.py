@@ -234,6 +234,23 @@ def test_a_record_is_found_by_its_key_and_its_markup_is_text(
     expect(page.locator(".record .place").last).to_have_text(offset)
 
 
+def test_records_are_followed_as_they_come(stack: Stack, opened: Opened, source: Any) -> None:
+    user = str(uuid4())
+    page = opened(f"#/topics/{stack.settings.source_topic}")
+    page.get_by_label("Key or condition").fill(user)
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.locator(".note.empty")).to_contain_text("No record of those looked at")
+    page.get_by_label("follow").check()
+    with source.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO created_users (id, first_name, last_name) VALUES (%s, 'Ada', 'E2E')",
+            (user,),
+        )
+        cursor.execute("DELETE FROM created_users WHERE id = %s", (user,))
+
+    expect(page.locator(".record .op")).to_have_text(["tombstone", "delete", "create"])
+
+
 def test_a_connector_is_pasted_refused_mended_applied_paused_and_resumed(
     opened: Opened, beats: dict[str, Any]
 ) -> None:
@@ -276,8 +293,8 @@ def test_a_dead_letter_is_shown_with_its_bytes_and_replayed_once_its_cause_is_me
     link = page.locator("tr", has_text=origin).locator("a")
 
     def is_listed() -> bool:
-        page.keyboard.press("r")
-        page.wait_for_timeout(500)
+        with page.expect_response("**/api/deadletters"):
+            page.keyboard.press("r")
         return link.count() == 1
 
     eventually(is_listed, True)

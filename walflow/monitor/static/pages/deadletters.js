@@ -20,7 +20,7 @@ function List() {
           ${shown.map((each) => html`
             <tr key=${each.place}><td><a href=${href("deadletters", each.place)} data-row>${each.place}</a></td>
               <td><${State} word=${each.state} /></td><td>${moment(each.stored_at)}</td><td>${each.table}</td>
-              <td class="reason">${each.reason}</td><td class="place">${each.origin}</td><td class="number">${each.copies}</td></tr>`)}
+              <td class="reason">${each.reason}</td><td class="place when">${each.origin}</td><td class="number">${each.copies}</td></tr>`)}
         <//>
         ${older > 0 && html`<p class="muted">${plural(older, "older one")} not listed.</p>`}`;
     }}<//>`;
@@ -50,7 +50,7 @@ function Letter({ place }) {
         ${letter.last_replay && html`<p><strong>Last replay:</strong> <${Sentence} text=${letter.last_replay} /></p>`}</div>
       <div class="bar"><${State} word=${letter.state} />
         <${Act} label="Replay" sure="Apply it again?" kind="primary" what=${replay} />
-        <span class="muted">A replay ${letter.replay}.</span></div>
+        <span class="muted">A replay ${letter.replay}. <code>walflow deadletters discard ${place}</code> gives it up.</span></div>
       <dl class="pairs">
         ${[["origin", letter.origin], ["table", letter.table], ["written", moment(letter.written_at)], ["stored", moment(letter.stored_at)], ["stamp", letter.stamp],
           ...letter.headers.map(([name, text]) => [`header ${name}`, value(text)])]
