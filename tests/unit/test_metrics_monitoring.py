@@ -95,7 +95,7 @@ def test_each_mbean_that_is_read_has_a_rule_and_each_rule_its_mbean(path: Any) -
     domains = {name.split(":")[0] for name in content["includeObjectNames"]}
     for rule in content["rules"]:
         assert rule["pattern"].split("<")[0] in domains
-        # The agent looks for it at the beginning of `…<>attribute: value`.
+        # The agent looks for it anywhere in `…<>attribute: value`.
         assert rule["pattern"].endswith(":"), "it would match attributes that begin like it"
     for name in content["includeObjectNames"]:
         keys = dict(part.split("=") for part in name.split(":")[1].split(",") if "=" in part)
