@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from cassandra.cluster import Session
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +19,7 @@ from change_stream.packing import PACKED
 from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
 from walflow.aggregates import Aggregate
 from walflow.tables import topic_of
+from walflow.text import shortened
 
 RECORDS_A_BATCH = 20_000
 """Records that one batch takes at the most."""
@@ -26,6 +28,9 @@ RECORDS_AT_ONCE = 2000
 POLL_SECONDS = 2
 PAUSES_SECONDS = (2, 5, 15, 60)
 """Before the query is started again, after it failed once, twice, and so on."""
+LONGEST_REASON = 300
+RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
+"""The last line of a Python traceback within Spark's message."""
 LASTED_SECONDS = 120
 """A run that lasted longer is no part of a row of failures."""
 
@@ -49,6 +54,7 @@ class Counting:
         self._aggregates = aggregates
         self._checkpoint = checkpoint
         self._seconds = seconds
+        self._made_at = datetime.now(UTC)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=COUNTS_QUERY, daemon=True).start()
@@ -75,6 +81,7 @@ class Counting:
 
     def _run_until_asked(self, session: Session) -> None:
         """One run of the query: until a recount is asked for."""
+        self._await_rows(session)
         requests = RestartRequests(session, COUNTS_QUERY)
         request = requests.take_up()
         state = AggregateState(session, self._config.retry_seconds)
@@ -109,6 +116,14 @@ class Counting:
         finally:
             query.stop()
 
+    def _await_rows(self, session: Session) -> None:
+        """Until the query that copies rows takes records: it goes first where the processor is short."""
+        while True:
+            rows = session.execute("SELECT started_at FROM walflow.stream_tasks")
+            if any(row.started_at.replace(tzinfo=UTC) >= self._made_at for row in rows):
+                return
+            time.sleep(POLL_SECONDS)
+
     def _records(self) -> DataFrame:
         spark = self._spark
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", RECORDS_AT_ONCE)
@@ -133,5 +148,6 @@ class Counting:
 
 def _cause(error: Exception) -> str:
     """The innermost Python exception, or else the first line of what Spark says."""
-    raised = re.findall(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", str(error), re.MULTILINE)
-    return str(raised[-1]) if raised else str(error).partition("\n")[0]
+    raised = RAISED.findall(str(error))
+    text = str(raised[-1]) if raised else str(error).partition("\n")[0]
+    return shortened(text, LONGEST_REASON)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pyarrow as pa
 
@@ -31,14 +32,23 @@ def count_changes(
     return run
 
 
+@cache
+def _effects(config: StreamConfig, aggregates: tuple[Aggregate, ...]) -> Effects:
+    """Kept from task to task, as the connections are."""
+    connected = connections(config)
+    return Effects(connected.registry, connected.interpreter, connected.generations, aggregates)
+
+
+@cache
+def _state(config: StreamConfig) -> AggregateState:
+    return AggregateState(connections(config).session, config.retry_seconds)
+
+
 class _Task:
     def __init__(self, config: StreamConfig, aggregates: Sequence[Aggregate]) -> None:
-        connected = connections(config)
-        connected.generations.refresh()
-        self._effects = Effects(
-            connected.registry, connected.interpreter, connected.generations, aggregates
-        )
-        self._state = AggregateState(connected.session, config.retry_seconds)
+        connections(config).generations.refresh()
+        self._effects = _effects(config, tuple(aggregates))
+        self._state = _state(config)
         self._gathered: dict[tuple[Aggregate, int], list[Effect]] = {}
 
     def run(self, batches: Batches) -> pa.RecordBatch:
