@@ -274,7 +274,7 @@ def _environment(settings: Settings, heap_megabytes: int, name: str) -> dict[str
 
 def _slots(settings: Settings) -> int:
     """Those of the rows' tasks, which keep them all the time, and beside them those of the counts'."""
-    return settings.stream.slots + (SLOTS_OF_COUNTS if settings.aggregates else 0)
+    return settings.stream.slots + SLOTS_OF_COUNTS
 
 
 def _master_url(settings: Settings, place: Place) -> str:
