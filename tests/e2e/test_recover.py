@@ -98,6 +98,8 @@ def test_a_lost_slot_is_recovered_with_one_command_orphans_included(
     eventually(lambda: sides_are_equal(stack.settings), True, 60)
     assert "Nothing is lost" in stack.walflow("recover").stderr
     assert _run(stack, "SELECT count(*) FROM walflow.recoveries") == 0
+    counts = stack.walflow("verify", "users_by_country_and_gender")
+    assert counts.returncode == 0, counts.stdout + counts.stderr
 
 
 @contextmanager

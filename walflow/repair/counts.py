@@ -89,10 +89,12 @@ def _retract(
 ) -> int:
     """Retract what is counted and twice not seen in PostgreSQL, if it is still counted as before.
 
-    A commit is in the log, and may be counted, shortly before other sessions see it: the second look is
-    behind the barrier. A row that comes back has a newer place, and is left alone.
+    First everything in the topic is counted, since a record that waits could bring a row back. A commit
+    is in the log, and may be counted, shortly before other sessions see it: the second look is behind the
+    barrier. A row that comes back has a newer place, and is left alone.
     """
     (table,) = captured_tables(cursor, [aggregate.source])
+    _wait_until_counted(settings, cursor, aggregate, seconds)
     absent: dict[str, Entry] = {}
     for entries in state.counted(aggregate):
         absent |= {row: entries[row] for row in _absent(cursor, table, entries)}
