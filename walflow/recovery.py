@@ -18,7 +18,7 @@ from walflow.capture.connector import capturing, connect_api
 from walflow.capture.source import connected
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import WalflowError
-from walflow.repair.counts import aggregates_over, retract_absent
+from walflow.repair.counts import retract_behind_deletion
 from walflow.repair.deleting import RowDeleter
 from walflow.settings import Settings
 from walflow.snapshots import notifications as told
@@ -205,8 +205,8 @@ def recover(settings: Settings, loss: Loss, show: Show) -> Recovered:
         show(f"waiting until the stream has applied {table}")
         wait_until_applied(settings, table, position, APPLIED_SECONDS)
     orphans = remove_orphans(settings, tables, show)
-    retract_absent(settings, aggregates_over(settings, tables), APPLIED_SECONDS, show)
     _note_end(settings, loss)
+    retract_behind_deletion(settings, tables, APPLIED_SECONDS, show)
     return Recovered(tuple(tables), rows, orphans)
 
 

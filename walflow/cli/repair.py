@@ -19,7 +19,7 @@ from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.stages import Stages
 from walflow.errors import ExitCode, WalflowError
-from walflow.repair.counts import aggregates_over, retract_absent
+from walflow.repair.counts import retract_behind_deletion
 from walflow.repair.mending import Mended, mend
 from walflow.repair.plan import Action, Step, TablePlan, plans
 from walflow.settings import Settings, load
@@ -108,7 +108,7 @@ def _mend(
             stages.pause()
             _print_mended(plan, mended[plan.table], time.monotonic() - began)
     deleted = [name for name, outcome in mended.items() if outcome.deleted]
-    retract_absent(settings, aggregates_over(settings, deleted), timeout, stages.show)
+    retract_behind_deletion(settings, deleted, timeout, stages.show)
     return mended
 
 

@@ -78,6 +78,23 @@ def retract_absent(
     return retracted
 
 
+def retract_behind_deletion(
+    settings: Settings, tables: Iterable[str], seconds: float, show: Show
+) -> None:
+    """As `retract_absent`, for tables of which rows were deleted in Cassandra alone.
+
+    Raises:
+        WalflowError: a server does not do its part; the sentence says that the rows are mended.
+    """
+    try:
+        retract_absent(settings, aggregates_over(settings, tables), seconds, show)
+    except WalflowError as error:
+        raise WalflowError(
+            f"The rows are mended, and their counts are not: {error.sentence} When that is mended, run"
+            " `walflow recount`."
+        ) from error
+
+
 def aggregates_over(settings: Settings, tables: Iterable[str]) -> list[Aggregate]:
     """The aggregates that count these tables, `schema.table` each."""
     wanted = set(tables)
@@ -89,9 +106,9 @@ def _retract(
 ) -> int:
     """Retract what is counted and twice not seen in PostgreSQL, if it is still counted as before.
 
-    First everything in the topic is counted, since a record that waits could bring a row back. A commit
-    is in the log, and may be counted, shortly before other sessions see it: the second look is behind the
-    barrier. A row that comes back has a newer place, and is left alone.
+    First everything in the topic is counted, since a record that waits could bring a row back. A
+    commit is in the log, and may be counted, shortly before other sessions see it: the second look is
+    behind the barrier. A row that comes back has a newer place, and is left alone.
     """
     (table,) = captured_tables(cursor, [aggregate.source])
     _wait_until_counted(settings, cursor, aggregate, seconds)
