@@ -19,6 +19,7 @@ SEEN_SECONDS = 120
 INGEST_SECONDS_PER_USER = 0.01
 INGEST_SECONDS = 300
 POLL_SECONDS = 0.002
+COUNTS_POLL_SECONDS = 0.2
 GROUPS_SHOWN = 4
 
 
@@ -115,6 +116,7 @@ def _counts(settings: Settings, table: UsersTable, show: _Steps) -> None:
         _until(
             "the counts add up to the users of PostgreSQL",
             lambda name=aggregate.name: sum(table.counts(name).values()) == table.source_count(),  # type: ignore[misc]
+            COUNTS_POLL_SECONDS,
         )
         largest = sorted(table.counts(aggregate.name).items(), key=lambda item: (-item[1], item[0]))
         shown = ", ".join(f"{' '.join(group)} {count}" for group, count in largest[:GROUPS_SHOWN])
@@ -168,7 +170,7 @@ def banner(settings: Settings, next_commands: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _until(what: str, is_so: Callable[[], bool]) -> float:
+def _until(what: str, is_so: Callable[[], bool], poll_seconds: float = POLL_SECONDS) -> float:
     """Seconds until a condition holds."""
     began = time.monotonic()
     while not is_so():
@@ -177,5 +179,5 @@ def _until(what: str, is_so: Callable[[], bool]) -> float:
                 f"Not seen within {SEEN_SECONDS} s: {what}. `walflow status` and"
                 " `walflow logs stream` tell where it stopped."
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
     return time.monotonic() - began

@@ -14,6 +14,7 @@ def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
         f"{DEMO_USERS} users in Cassandra",
         "the new phone is in Cassandra",
         "gone from Cassandra",
+        "Spark counts users in spark_streams.users_by_country_and_gender",
     ):
         assert seen in stack.demo.stderr
 
