@@ -88,7 +88,7 @@ def version() -> None:
 
 
 def main() -> None:
-    """Entry point of the `walflow` script."""
+    """Run the command that was given, and end the process with its exit code."""
     try:
         # Outside standalone mode the code of a typer.Exit is the value returned.
         outcome = app(standalone_mode=False)
