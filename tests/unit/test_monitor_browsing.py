@@ -124,6 +124,7 @@ def test_a_search_that_finds_nothing_in_time_says_so() -> None:
     )
 
     assert found.is_cut and not found.events and found.looked_at == 4
+    assert found.begins == found.ends == {0: 50}
 
 
 def test_long_texts_are_cut_off_and_say_how_long_they_are() -> None:

@@ -87,13 +87,13 @@ def read(
         # Without a filter nothing is decoded to count.
         return wanted.accepts is None or wanted.accepts(looked(record))
 
+    before = wanted.before or {}
+    stops = {p: min(before.get(p, end), end) for p, (_, end) in bounds.items()}
     try:
         begins = _begins(reader, wanted, bounds, is_wanted)
-    except _Enough:
-        return Page((), {}, {}, bounds, looked_at, is_cut=True)
-    stops = {p: bounds[p][1] for p in begins}
-    if wanted.before is not None:
-        stops = {p: min(wanted.before.get(p, end), end) for p, end in stops.items()}
+    except _Enough:  # it was looking backwards from there
+        return Page((), dict(stops), stops, bounds, looked_at, is_cut=True)
+    stops = {p: stops[p] for p in begins}
     ends, events, is_cut = dict(begins), list[Event](), False
     for record in reader.read(begins, stops):
         try:
