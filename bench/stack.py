@@ -29,6 +29,8 @@ from walflow.stack.supervision import Supervisor
 OWN = {
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
+    # The rows' way alone: counting takes its part of the processor beside it (docs/aggregation.md).
+    "WALFLOW_AGGREGATES": "{}",
 }
 """What differs from pipeline.toml."""
 PORTS_OFFSET = "22000"
