@@ -322,6 +322,13 @@ def test_cassandra_runs_on_the_stations_files() -> None:
         assert re.search(rf"^{key}:", yaml_text, re.MULTILINE)
 
 
+def test_both_registries_take_a_schema_whatever_the_one_before_was() -> None:
+    """Apicurio without a rule; Confluent's registry by its setting, whose default is backward."""
+    given = SERVICES["registry"]["environment"]
+    assert given["SCHEMA_REGISTRY_SCHEMA_COMPATIBILITY_LEVEL"] == "none"
+    assert "rule" not in (HOME / "registry" / "application.properties").read_text()
+
+
 def test_the_connector_gets_the_same_variables(settings: Settings) -> None:
     local = local_services(settings)["connect"].environment
     inside_container = SERVICES["connect"]["environment"]
