@@ -6,63 +6,14 @@ from typing import Annotated
 
 import typer
 
-from walflow import __version__
-from walflow.cli import (
-    canary,
-    connectors,
-    deadletters,
-    doctor,
-    loggers,
-    metrics,
-    monitor,
-    plugins,
-    recount,
-    recover,
-    repair,
-    schemas,
-    snapshot,
-    stack,
-    status,
-    tables,
-    topics,
-    trace,
-    verify,
-)
+from walflow.cli.lazily import SETTINGS, LazyGroup
 from walflow.cli.output import messages
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import ENV_PREFIX
 
 MODE = f"{ENV_PREFIX}MODE"
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command()(stack.up)
-app.command()(stack.down)
-app.command()(stack.restart)
-app.command()(status.status)
-app.command()(trace.trace)
-app.command()(canary.canary)
-app.command()(stack.logs)
-app.command()(monitor.monitor)
-app.command()(stack.demo)
-app.command()(doctor.doctor)
-app.command()(metrics.metrics)
-app.command()(verify.verify)
-app.command()(repair.repair)
-app.command()(recount.recount)
-app.command()(snapshot.snapshot)
-app.command()(recover.recover)
-app.add_typer(connectors.app, name="connectors")
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(loggers.app, name="loggers")
-app.add_typer(topics.app, name="topics")
-app.add_typer(schemas.app, name="schemas")
-app.add_typer(tables.app, name="tables")
-app.add_typer(deadletters.app, name="deadletters")
+app = typer.Typer(cls=LazyGroup, **SETTINGS)
 
 
 @app.callback()
@@ -79,12 +30,6 @@ def choose_mode(
     """PostgreSQL's committed changes in Cassandra: run, look at and check the pipeline."""
     if mode is not None:
         os.environ[MODE] = mode  # settings are read from there, and by what this command starts
-
-
-@app.command()
-def version() -> None:
-    """Print walflow's version."""
-    print(__version__)
 
 
 def main() -> None:

@@ -4,12 +4,13 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC
+from importlib.util import find_spec
 from pathlib import Path
 
-import pyspark
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
+from walflow.errors import ExitCode, WalflowError
 from walflow.install.prerequisites import java_home
 from walflow.settings import ENV_PREFIX, HOME, LOOPBACK, Settings
 from walflow.stack.cassandra import cluster
@@ -18,7 +19,18 @@ from walflow.stack.jvm import LIGHT, class_archive, class_path
 from walflow.stack.registry import confluent_url
 from walflow.stack.service import NotReady, Readiness, Service
 
-SPARK_HOME = Path(pyspark.__file__).parent
+
+def _home() -> Path:
+    """PySpark's folder, found without an import, which takes 0.2 s."""
+    found = find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise WalflowError(
+            "PySpark is missing. Install what is missing with: make install", ExitCode.NOT_READY
+        )
+    return Path(found.origin).parent
+
+
+SPARK_HOME = _home()
 _LOGGING = f"-Dlog4j2.configurationFile=file:{HOME / 'spark' / 'log4j2.properties'}"
 SPARK_CLASS = str(SPARK_HOME / "bin" / "spark-class")
 EXECUTOR = "executor"
