@@ -12,6 +12,7 @@ from walflow.install.prerequisites import (
     require_prometheus,
     require_python,
 )
+from walflow.install.steps import Steps
 
 
 def main() -> int:
@@ -24,11 +25,13 @@ def main() -> int:
         require_maven()
         if wanted.dev:
             _tell_of_what_tests_need()
-        done = [
-            venvs.install("main", wanted.dev),
-            venvs.install("airflow", dev=False),
-            jars.install(),
-        ]
+        done = Steps().side_by_side(
+            (
+                lambda steps: venvs.install(steps, "main", wanted.dev),
+                lambda steps: venvs.install(steps, "airflow", dev=False),
+                jars.install,
+            )
+        )
     except WalflowError as error:
         print(f"✘ {error.sentence}", file=sys.stderr)
         return error.exit_code

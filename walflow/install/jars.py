@@ -11,7 +11,7 @@ from pathlib import Path
 
 from walflow.errors import WalflowError
 from walflow.install.prerequisites import require_maven
-from walflow.install.steps import digest, run
+from walflow.install.steps import Steps, digest
 
 HOME = Path(__file__).resolve().parents[2]
 POM = HOME / "pom.xml"
@@ -26,7 +26,7 @@ PROFILES = {
 }
 
 
-def install() -> bool:
+def install(steps: Steps) -> bool:
     """Bring in every profile of pom.xml; False if all are there.
 
     Raises:
@@ -35,7 +35,7 @@ def install() -> bool:
     mark, wanted = DEPS / ".installed", digest([POM, LOCK])
     if mark.exists() and mark.read_text() == wanted:
         return False
-    _fetch()
+    _fetch(steps)
     _require_locked(LOCK.read_text().splitlines(), checksums(DEPS))
     _add_converter_manifest()
     (DEPS / "class-archives").mkdir()
@@ -52,11 +52,13 @@ def checksums(folder: Path) -> list[str]:
     ]
 
 
-def _fetch() -> None:
+def _fetch(steps: Steps) -> None:
     shutil.rmtree(DEPS, ignore_errors=True)
     for profile, title in PROFILES.items():
         command = [require_maven(), "--batch-mode", "-ntp", "-f", str(POM), "-P", profile]
-        run(f"jars: {title}", [*command, "generate-resources"], 1, lambda line: "BUILD" in line)
+        steps.run(
+            f"jars: {title}", [*command, "generate-resources"], 1, lambda line: "BUILD" in line
+        )
 
 
 def _require_locked(locked: list[str], found: list[str]) -> None:
@@ -84,7 +86,7 @@ def _add_converter_manifest() -> None:
 
 if __name__ == "__main__":
     try:
-        _fetch()
+        _fetch(Steps())
     except WalflowError as error:
         sys.exit(f"✘ {error.sentence}")
     LOCK.write_text("\n".join(checksums(DEPS)) + "\n")

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from walflow.errors import WalflowError
-from walflow.install.steps import digest, run
+from walflow.install.steps import Steps, digest
 
 HOME = Path(__file__).resolve().parents[2]
 LOCKS = HOME / "requirements"
 FOLDERS = {"main": HOME / ".venv", "airflow": HOME / ".venv-airflow"}
 
 
-def install(name: str, dev: bool) -> bool:
+def install(steps: Steps, name: str, dev: bool) -> bool:
     """Make an environment as its lock says; False if it already is so.
 
     Raises:
@@ -33,7 +33,7 @@ def install(name: str, dev: bool) -> bool:
     command = [python, "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input"]
     for lock in locks:
         command += ["-r", str(lock)]
-    run(
+    steps.run(
         f"{packages} Python packages for {name}{' with tools' if dev else ''}",
         command,
         packages,
