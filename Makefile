@@ -2,11 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WALFLOW := .venv/bin/walflow
 
-.PHONY: demo test install install-dev lint types unit soak compose-demo compose-rehearsal bench bench-quick bench-latency bench-verify bench-worker lock help
+.PHONY: demo test test-long install install-dev lint types unit soak compose-demo compose-rehearsal bench bench-quick bench-latency bench-verify bench-worker lock help
 
 help:
 	@echo "make demo           install what is missing and run the pipeline, step by step"
-	@echo "make test           lint, types, and all tests on the real servers"
+	@echo "make test           lint, types, and the tests on the real servers"
+	@echo "make test-long      outages of 20 s, kills at random moments, repair under load, memory"
 	@echo "make compose-demo   the demo in containers; needs nothing but Docker (docs/compose.md)"
 	@echo "make compose-rehearsal  the same on stand-ins, where no image can be pulled"
 	@echo "make unit           the fast tests only"
@@ -30,7 +31,10 @@ compose-rehearsal: install-dev
 	@.venv/bin/python -m tests.rehearsal
 
 test: install-dev lint types
-	@.venv/bin/pytest
+	@.venv/bin/pytest -m "not long"
+
+test-long: install-dev
+	@.venv/bin/pytest -m long
 
 install:
 	@$(PYTHON) -m walflow.install

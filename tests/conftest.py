@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(mode, why): the test is for one mode, for a reason")
+    config.addinivalue_line("markers", "long: minutes of waiting or load; `make test-long`")
     choose(config.getoption("--mode"))
 
 

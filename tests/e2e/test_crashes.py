@@ -17,6 +17,7 @@ KILLS = 3
 SECONDS = 75
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_no_row_differs_although_processes_were_killed_at_random_moments(
     stack: Stack, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ OUTAGE_SECONDS = 20
 USERS = 3000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["postgres", "kafka", "cassandra"])
 def test_users_that_flow_in_while_a_server_is_away_all_arrive(
     stack: Stack, eventually: Any, name: str

@@ -131,6 +131,7 @@ def _corrupt_changing(tables: Tables) -> None:
         )
 
 
+@pytest.mark.long
 def test_every_corruption_is_mended_under_load_and_no_change_is_lost(
     tables: Tables, eventually: Any
 ) -> None:

@@ -168,7 +168,7 @@ def test_a_row_that_was_changed_in_cassandra(
 
 
 @pytest.mark.only("local", "walflow supervises the processes of local mode")
-def test_a_service_that_gave_up(stack: Stack, tmp_path: Path) -> None:
+def test_a_service_that_gave_up(stack: Stack, tmp_path: Path, eventually: Any) -> None:
     """One service of a second stack, so that the stack of all tests stays as it is."""
     second = {
         "WALFLOW_PORTS__OFFSET": "25000",
@@ -177,8 +177,11 @@ def test_a_service_that_gave_up(stack: Stack, tmp_path: Path) -> None:
     }
     settings = stack_settings(**second)
     assert stack.walflow("up", "users-api", **second).returncode == 0
+    supervisor = Supervisor(settings)
     try:
-        os.kill(Supervisor(settings).states()["users-api"].pid, signal.SIGKILL)
+        # Who dies within its first seconds has failed to start, which has a bound of its own.
+        eventually(lambda: supervisor.states()["users-api"].state, "RUNNING")
+        os.kill(supervisor.states()["users-api"].pid, signal.SIGKILL)
         for step in steps("Service down"):
             follow(stack, step, **second)
     finally:

@@ -24,7 +24,7 @@ WALFLOW = str(HOME / ".venv" / "bin" / "walflow")
 LARGE = 120
 """Records of 1 MiB in the topic of a test on memory."""
 READING_MEGABYTES = 80
-"""What reading may take beside the program with its clients: fetches, and what waits for older records."""
+"""What reading may take beside the program with its clients: fetches, and what waits for others."""
 
 
 @pytest.fixture
@@ -208,6 +208,7 @@ def test_the_last_records_of_all_partitions_come_in_the_order_of_time(
     assert [(r["partition"], r["value"]["datum"]) for r in of_one] == [(1, "27"), (1, "29")]
 
 
+@pytest.mark.long
 def test_a_large_topic_is_read_within_bounded_memory(
     stack: Stack, own_topic: str, tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ from walflow.trace.tracing import Request
 from walflow.trace.tracing import trace as traced
 
 TABLE = "e2e_traced"
+WHOLE_TOPIC = 1_000_000
+"""More records than the tests of a run leave."""
 
 
 def trace(stack: Stack, table: str, key: str, scan: int = 1000) -> Any:
@@ -77,13 +79,16 @@ def test_a_capture_that_has_not_happened_is_named_with_what_holds_it_up(
 ) -> None:
     with paused(stack):
         user = insert(source)
-        told = trace(stack, "created_users", user)
+        # All of the topic is looked at: otherwise the event might be older than what was.
+        told = trace(stack, "created_users", user, scan=WHOLE_TOPIC)
         assert not told["agree"]
         assert told["hops"][0]["happened"] is False
         assert "only PostgreSQL has the row" in told["sentence"]
         assert "capture has not happened" in told["sentence"]
         assert "Connector users is PAUSED" in told["sentence"]
-        answer = stack.walflow("trace", "created_users", user, "-o", "json")
+        answer = stack.walflow(
+            *("trace", "created_users", user, "--scan", str(WHOLE_TOPIC), "-o", "json")
+        )
         assert answer.returncode == 1
         assert json.loads(answer.stdout)["sentence"] == told["sentence"]
     eventually(lambda: trace(stack, "created_users", user)["agree"], True)
