@@ -74,6 +74,7 @@ def lost_slot(stack: Stack, eventually: Any) -> list[UUID]:
     return orphans
 
 
+@pytest.mark.long
 def test_a_lost_slot_is_recovered_with_one_command_orphans_included(
     stack: Stack, target: Session, lost_slot: list[UUID], eventually: Any
 ) -> None:
