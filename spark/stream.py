@@ -117,16 +117,19 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             time.sleep(PAUSE_SECONDS)
 
 
-def count(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
-    """Start to keep the counts that pipeline.toml declares, beside the rows.
+def count(spark: SparkSession, settings: Settings, config: StreamConfig) -> Counting | None:
+    """Start to keep the counts that pipeline.toml declares, if any, beside the rows.
 
     Raises:
         WalflowError: they do not fit the tables' sections.
     """
     aggregates = aggregates_of(settings)
-    if aggregates:
-        checkpoint = f"{os.environ['CHECKPOINT_LOCATION']}/aggregates"
-        Counting(spark, config, aggregates, checkpoint, settings.stream.aggregate_seconds).start()
+    if not aggregates:
+        return None
+    checkpoint = f"{os.environ['CHECKPOINT_LOCATION']}/aggregates"
+    counting = Counting(spark, config, aggregates, checkpoint, settings.stream.aggregate_seconds)
+    counting.start()
+    return counting
 
 
 def _session(config: StreamConfig) -> Session:
@@ -194,7 +197,7 @@ def main() -> int:
         configure(log, settings.logs.format)
         spark = SparkSession.builder.getOrCreate()
         config = stream_config(settings, os.environ)
-        count(spark, settings, config)
+        counting = count(spark, settings, config)
         run(spark, settings, config)
     except WalflowError as error:
         print(error.sentence, file=sys.stderr)
@@ -202,7 +205,10 @@ def main() -> int:
     except (StreamingQueryException, TaskFailed) as error:
         if not _is_halt(error):
             raise
-        spark.stop()  # first, since it logs much, and the reason is looked for at the log's end
+        # These first, since they log much, and the reason is looked for at the log's end.
+        if counting is not None:
+            counting.stop()
+        spark.stop()
         about = fields_of_reason(_cause(error), settings.topics.prefix)
         log.error("the stream halts", extra=about)
         return HALTED

@@ -26,6 +26,8 @@ RECORDS_A_BATCH = 20_000
 RECORDS_AT_ONCE = 2000
 """Records that a task has in memory."""
 POLL_SECONDS = 2
+STOP_SECONDS = 20
+"""For which its end is waited for."""
 PAUSES_SECONDS = (2, 5, 15, 60)
 """Before the query is started again, after it failed once, twice, and so on."""
 LONGEST_REASON = 300
@@ -55,20 +57,30 @@ class Counting:
         self._checkpoint = checkpoint
         self._seconds = seconds
         self._made_at = datetime.now(UTC)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=COUNTS_QUERY, daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=COUNTS_QUERY, daemon=True).start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Before Spark is stopped, which the thread would tell of as a failure at the end of the log."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         failures = 0
         session: Session | None = None
-        while True:
+        while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 session = session or cassandra_session(self._config)
                 self._run_until_asked(session)
                 continue
             except Exception as error:
+                if self._stopping.is_set():
+                    return
                 failures = 0 if time.monotonic() - began > LASTED_SECONDS else failures
                 pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
                 failures += 1
@@ -77,11 +89,12 @@ class Counting:
                     file=sys.stderr,
                     flush=True,
                 )
-            time.sleep(pause)
+            self._stopping.wait(pause)
 
     def _run_until_asked(self, session: Session) -> None:
-        """One run of the query: until a recount is asked for."""
-        self._await_rows(session)
+        """One run of the query: until a recount is asked for, or the end."""
+        if not self._await_rows(session):
+            return
         requests = RestartRequests(session, COUNTS_QUERY)
         request = requests.take_up()
         state = AggregateState(session, self._config.retry_seconds)
@@ -110,19 +123,23 @@ class Counting:
             .start()
         )
         try:
-            while not query.awaitTermination(POLL_SECONDS):
+            while not query.awaitTermination(POLL_SECONDS) and not self._stopping.is_set():
                 if requests.newest() != request:
                     return
         finally:
             query.stop()
 
-    def _await_rows(self, session: Session) -> None:
-        """Until the query that copies rows takes records: it goes first where the processor is short."""
-        while True:
+    def _await_rows(self, session: Session) -> bool:
+        """Until the query that copies rows takes records: it goes first where the processor is short.
+
+        False: it is not to be waited for any more.
+        """
+        while not self._stopping.is_set():
             rows = session.execute("SELECT started_at FROM walflow.stream_tasks")
             if any(row.started_at.replace(tzinfo=UTC) >= self._made_at for row in rows):
-                return
-            time.sleep(POLL_SECONDS)
+                return True
+            self._stopping.wait(POLL_SECONDS)
+        return False
 
     def _records(self) -> DataFrame:
         spark = self._spark
