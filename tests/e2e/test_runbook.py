@@ -171,7 +171,7 @@ def test_a_row_that_was_changed_in_cassandra(
 def test_a_service_that_gave_up(stack: Stack, tmp_path: Path, eventually: Any) -> None:
     """One service of a second stack, so that the stack of all tests stays as it is."""
     second = {
-        "WALFLOW_PORTS__OFFSET": "25000",
+        "WALFLOW_PORTS__OFFSET": "23000",
         "WALFLOW_PATHS__RUN": str(tmp_path / "run"),
         "WALFLOW_SUPERVISION__MAX_RESTARTS": "0",
     }
