@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
 from cassandra.metadata import maybe_escape_name
 
 from change_stream.generations import Generations
@@ -85,10 +86,11 @@ def trace(settings: Settings, request: Request) -> Trace:
         texts = source.key_texts(cursor, table, given_values(table, request.key))
         tracing = _Tracing(settings, request, table, texts, cursor, session)
         for _ in range(ATTEMPTS - 1):
-            found = tracing.look()
-            capture, _ = found.hops
-            if found.agree or capture.happened is False:
-                return found
+            with suppress(NoHostAvailable):  # Cassandra fails a statement while it makes the table
+                found = tracing.look()
+                capture, _ = found.hops
+                if found.agree or capture.happened is False:
+                    return found
             time.sleep(PAUSE_SECONDS)
         return tracing.look()
 
