@@ -15,17 +15,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import Stack
 from tests.e2e.avro_records import Table, send
+from tests.e2e.heartbeats import SECRET, heartbeats
 from tests.stack_environment import COMPOSE
-from walflow.connect_api import ConnectApi
 from walflow.connectors.secrets import MASK
 from walflow.install.prerequisites import require_chromium
 from walflow.monitor import token as tokens
-from walflow.topics.clients import admin
 
 BEATS = "e2e_monitored"
-HEARTBEAT = "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector"
-BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
-SECRET = "hunter2"
 WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 SCRIPT = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
 SECONDS = 30_000
@@ -110,34 +106,8 @@ def user(source: Any) -> Iterator[str]:
 
 @pytest.fixture
 def beats(stack: Stack) -> Iterator[dict[str, Any]]:
-    """The JSON of a connector that writes a heartbeat each second; none of it is left behind."""
-    kafka = stack.settings.address("kafka")
-    if stack.settings.mode == COMPOSE:
-        kafka = "kafka:29092"
-    yield {
-        "name": BEATS,
-        "config": {
-            "connector.class": HEARTBEAT,
-            "tasks.max": "1",
-            "source.cluster.alias": "m",
-            "target.cluster.alias": "n",
-            "source.cluster.bootstrap.servers": kafka,
-            "target.cluster.bootstrap.servers": kafka,
-            "source.cluster.sasl.jaas.config": f'Login required user="me" password="{SECRET}";',
-            "heartbeats.topic.replication.factor": "1",
-            "emit.heartbeats.interval.seconds": "1",
-            "key.converter": BYTES,
-            "value.converter": BYTES,
-        },
-    }
-    api = ConnectApi(f"http://{stack.settings.address('connect')}")
-    if api.config(BEATS) is not None:
-        api.stop(BEATS)
-        api.delete_offsets(BEATS)
-        api.delete(BEATS)
-    with admin(stack.settings) as client:
-        if "heartbeats" in client.list_topics():
-            client.delete_topics(["heartbeats"])
+    with heartbeats(stack.settings, BEATS, ("m", "n")) as connector:
+        yield connector
 
 
 @pytest.fixture

@@ -11,47 +11,19 @@ import requests
 from cassandra.cluster import Session
 
 from tests.conftest import Stack
+from tests.e2e.heartbeats import BYTES, HEARTBEAT, INTERVAL, SECRET, TOPIC, heartbeats
 from tests.e2e.tables import sides_are_equal, target_rows
 from walflow.connect_api import ConnectApi
 from walflow.connectors.secrets import MASK
 from walflow.stack.connect import DEBEZIUM
-from walflow.topics.clients import admin
 
 BEATS = "e2e_beats"
-HEARTBEAT = "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector"
-INTERVAL = "emit.heartbeats.interval.seconds"
-BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
-SECRET = "hunter2"
 
 
 @pytest.fixture
 def beats(stack: Stack) -> Iterator[dict[str, Any]]:
-    """The JSON of a connector that writes a heartbeat each second; none of it is left behind."""
-    kafka = stack.settings.address("kafka")
-    yield {
-        "name": BEATS,
-        "config": {
-            "connector.class": HEARTBEAT,
-            "tasks.max": "1",
-            "source.cluster.alias": "a",
-            "target.cluster.alias": "b",
-            "source.cluster.bootstrap.servers": kafka,
-            "target.cluster.bootstrap.servers": kafka,
-            "source.cluster.sasl.jaas.config": f'Login required user="me" password="{SECRET}";',
-            "heartbeats.topic.replication.factor": "1",
-            INTERVAL: "1",
-            "key.converter": BYTES,
-            "value.converter": BYTES,
-        },
-    }
-    api = _api(stack)
-    if api.config(BEATS) is not None:
-        api.stop(BEATS)
-        api.delete_offsets(BEATS)
-        api.delete(BEATS)
-    with admin(stack.settings) as client:
-        if "heartbeats" in client.list_topics():
-            client.delete_topics(["heartbeats"])
+    with heartbeats(stack.settings, BEATS, ("a", "b")) as connector:
+        yield connector
 
 
 @pytest.fixture
@@ -277,7 +249,7 @@ def test_a_description_tells_topics_offsets_and_workers(
     def described() -> Any:
         return json.loads(stack.walflow("connectors", "describe", BEATS, "-o", "json").stdout)
 
-    eventually(lambda: described()["topics"], ["heartbeats"])
+    eventually(lambda: described()["topics"], [TOPIC])
     eventually(lambda: len(described()["offsets"]), 1)
     about = described()
     assert about["connector"]["state"] == about["tasks"][0]["state"] == "RUNNING"
