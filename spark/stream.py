@@ -29,6 +29,7 @@ from walflow.logs import configure, fields_of_reason
 from walflow.settings import Settings, load
 from walflow.stack.restarts import too_often
 from walflow.stack.service import HALTED
+from walflow.tables import stream_pattern
 
 log = logging.getLogger("stream")
 MICRO_BATCH_RECORDS = 2000
@@ -44,12 +45,10 @@ RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 
 def start(spark: SparkSession, settings: Settings, config: StreamConfig) -> StreamingQuery:
     """Start the query where its checkpoint says."""
-    prefix = config.topic_prefix.replace(".", "\\.")
     reader = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.bootstrap_servers)
-        # Tables of every schema but walflow's own, whose heartbeat is no data.
-        .option("subscribePattern", rf"{prefix}\.(?!walflow\.).*")
+        .option("subscribePattern", stream_pattern(config.topic_prefix))
         .option("kafka.isolation.level", "read_committed")
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

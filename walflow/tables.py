@@ -164,3 +164,11 @@ def topic_of(prefix: str, schema: str, table: str) -> str:
     """The topic that Debezium gives a table: what Kafka does not take in a name becomes `_`."""
     name = f"{prefix}.{schema}.{table}"
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+
+
+def stream_pattern(prefix: str) -> str:
+    """The regular expression, Python's and Java's, of the topics that the stream reads, in full.
+
+    Tables of every schema but walflow's own, whose heartbeat is no data.
+    """
+    return rf"{re.escape(prefix)}\.(?!walflow\.).*"

@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
+import re
 
 import pytest
 
 from walflow.settings import TableSettings
-from walflow.tables import RuleConflict, TableRule, TableRules, TargetColumn
+from walflow.tables import RuleConflict, TableRule, TableRules, TargetColumn, stream_pattern
 
 
 def rules(**tables: TableSettings) -> TableRules:
@@ -82,3 +83,20 @@ def test_masks_write_a_keyed_hash_a_constant_or_the_first_characters() -> None:
     values = [mask.of("añb".encode()) for mask in masks if mask is not None]
     hashed = hmac.new(b"secret", "añb".encode(), hashlib.sha256).hexdigest()
     assert values == [hashed.encode(), b"***", "añ".encode()]
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_read"),
+    [
+        ("eu-1.cdc.public.orders", True),
+        ("eu-1.cdc.sales.walflow.x", True),
+        ("eu-1.cdc.walflow.heartbeat", False),
+        ("eu-1xcdc.public.orders", False),
+        ("my.eu-1.cdc.public.orders", False),
+        ("eu-1.cdc", False),
+    ],
+)
+def test_the_stream_reads_the_tables_of_every_schema_but_walflows_own(
+    topic: str, is_read: bool
+) -> None:
+    assert bool(re.fullmatch(stream_pattern("eu-1.cdc"), topic)) is is_read

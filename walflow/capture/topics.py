@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import kafka.errors
 from kafka.admin import NewTopic
@@ -11,22 +11,27 @@ from change_stream.restart_requests import RestartRequests
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
-from walflow.tables import TableRule
+from walflow.tables import TableRule, stream_pattern
 from walflow.topics.clients import admin
 from walflow.verify.target import failures_told
 
 REAL_TIME = "real-time"
 
 
+def stream_topics(settings: Settings, names: Iterable[str]) -> list[str]:
+    """Those that the stream subscribes to."""
+    pattern = re.compile(stream_pattern(settings.topics.prefix))
+    return [name for name in names if pattern.fullmatch(name)]
+
+
 def read_by_stream(settings: Settings) -> dict[str, int]:
-    """Topic → partitions, of all topics that the stream's pattern takes.
+    """Topic → partitions, of all topics that the stream reads.
 
     Raises:
         WalflowError: Kafka does not answer.
     """
-    pattern = re.compile(rf"{re.escape(settings.topics.prefix)}\.(?!walflow\.).*")
     with admin(settings) as client:
-        names = [name for name in client.list_topics() if pattern.fullmatch(name)]
+        names = stream_topics(settings, client.list_topics())
         if not names:
             return {}
         return {t["name"]: len(t["partitions"]) for t in client.describe_topics(names)}

@@ -6,11 +6,11 @@ docs/exactness.md for gc_grace_seconds.
 
 from collections.abc import Iterator, Mapping
 
+from walflow.capture.topics import stream_topics
 from walflow.doctor.finding import Finding, Fix, Severity, Tool, by_hand
 from walflow.doctor.places import property_place
 from walflow.doctor.servers.all import Servers
 from walflow.doctor.servers.cassandra import CassandraCluster, Keyspace, TableOptions
-from walflow.doctor.servers.kafka import stream_topics
 from walflow.settings import HOME, place_of
 
 OWN_KEYSPACE = "walflow"

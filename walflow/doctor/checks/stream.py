@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from walflow.capture.topics import stream_topics
 from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.servers.all import Servers
-from walflow.doctor.servers.kafka import stream_topics
 from walflow.settings import place_of
 
 

@@ -8,11 +8,12 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from walflow.capture.topics import stream_topics
 from walflow.doctor.checks.connector_settings import feeds_stream
 from walflow.doctor.finding import Finding, Fix, Severity, by_hand, shell
 from walflow.doctor.places import property_place
 from walflow.doctor.servers.all import Servers
-from walflow.doctor.servers.kafka import TopicConfig, stream_topics
+from walflow.doctor.servers.kafka import TopicConfig
 from walflow.settings import HOME
 
 DAY_MS = 86_400_000

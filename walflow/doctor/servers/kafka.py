@@ -1,14 +1,14 @@
 """Kafka: topics with all their settings, brokers, and the newest records that the stream reads."""
 
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from change_stream.record import Undecodable, schema_id
+from walflow.capture.topics import stream_topics
 from walflow.errors import WalflowError
 from walflow.registry.api import RegistryApi, registry_api
 from walflow.settings import Settings
@@ -64,12 +64,6 @@ class Sample:
     """Of which key or value is not Avro with an id that the registry has."""
     reason: str
     """Of the newest such record, or empty."""
-
-
-def stream_topics(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Those that the stream subscribes to."""
-    pattern = re.compile(rf"{re.escape(settings.topics.prefix)}\.(?!walflow\.).*")
-    return [name for name in names if pattern.fullmatch(name)]
 
 
 def read_kafka(settings: Settings) -> KafkaCluster:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import requests
 
-from walflow.doctor.servers.kafka import stream_topics
+from walflow.capture.topics import stream_topics
 from walflow.registry.api import registry_api
 from walflow.settings import Settings
 from walflow.stack.registry import confluent_url
