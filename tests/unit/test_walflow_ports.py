@@ -74,5 +74,5 @@ def test_an_address_at_which_nobody_listens_is_not_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         require_listening(address)
-    with pytest.raises(NotReady, match=f"nothing listens at {address}"):
+    with pytest.raises(NotReady, match=f"nobody listens at {address}"):
         require_listening(address)

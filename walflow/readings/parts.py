@@ -1,6 +1,5 @@
 """Asking several servers at the same time, each within a bound, whatever becomes of the others."""
 
-import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +8,8 @@ from typing import Any, Protocol
 
 from walflow.errors import ExitCode, WalflowError
 from walflow.readings.reading import Unreachable
+from walflow.stack import ports
+from walflow.stack.service import NotReady
 
 PORT_SECONDS = 1.0
 
@@ -94,16 +95,15 @@ def _read(part: Part, arguments: tuple[Any, ...]) -> Any:
 
 
 def require_listening(address: str) -> None:
-    """Fail at once, and with few words, where nobody listens: some clients would look for long.
+    """As a part does before it makes a client; it is asked again and again, and waits less.
 
     Raises:
-        WalflowError: nobody does.
+        WalflowError: nobody listens there.
     """
-    host, port = address.rsplit(":", 1)
     try:
-        socket.create_connection((host, int(port)), timeout=PORT_SECONDS).close()
-    except OSError as error:
-        raise WalflowError(f"nobody listens at {address}", ExitCode.NOT_READY) from error
+        ports.require_listening(address, PORT_SECONDS)
+    except NotReady as problem:
+        raise WalflowError(str(problem), ExitCode.NOT_READY) from problem
 
 
 def reason_of(error: Exception) -> str:

@@ -38,20 +38,21 @@ def require_free_ports(wanted: Iterable[tuple[str, str, int]]) -> None:
         raise WalflowError("\n".join(taken), ExitCode.NOT_READY)
 
 
-def require_listening(address: str) -> None:
+def require_listening(address: str, seconds: float = 2.0) -> None:
     """A cheap look before a client is made, which starts threads and tries for seconds.
 
     Args:
         address: host:port.
+        seconds: for which an answer is awaited.
 
     Raises:
         NotReady: nobody takes connections there.
     """
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=2).close()
+        socket.create_connection((host, int(port)), timeout=seconds).close()
     except OSError as error:
-        raise NotReady(f"nothing listens at {address}") from error
+        raise NotReady(f"nobody listens at {address}") from error
 
 
 def holder(port: int) -> str:
