@@ -222,8 +222,7 @@ class _Writer:
 
 
 def _await_quiet(settings: Settings, cursor: Any) -> None:
-    cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-    position = int(cursor.fetchone()[0])
+    position = source.insert_position(cursor)
     with target.connected(settings) as session:
         Barrier(settings, session, f"{settings.topics.prefix}.public.{TABLE}", QUIET_SECONDS).wait(
             position

@@ -30,6 +30,7 @@ from walflow.verify.barrier import SLOT
 from walflow.verify.catalog import SourceTable
 from walflow.verify.comparison import Choice, Comparison, Events, opened
 from walflow.verify.results import Difference, Kind
+from walflow.verify.source import insert_position
 from walflow.verify.target import failures_told
 
 POLL_SECONDS = 0.2
@@ -199,8 +200,7 @@ def recover(settings: Settings, loss: Loss, show: Show) -> Recovered:
             rows = _until_read(api, loss.connector, news, show)
     tables = captured_names(settings)
     with connected(settings) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-        position = int(cursor.fetchone()[0])
+        position = insert_position(cursor)
     for table in tables:
         show(f"waiting until the stream has applied {table}")
         wait_until_applied(settings, table, position, APPLIED_SECONDS)

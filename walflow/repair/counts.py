@@ -149,8 +149,7 @@ def _absent(cursor: Any, table: SourceTable, entries: Mapping[str, Entry]) -> li
 def _wait_until_counted(
     settings: Settings, cursor: Any, aggregate: Aggregate, seconds: float
 ) -> None:
-    cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-    position = int(cursor.fetchone()[0])
+    position = source.insert_position(cursor)
     topic = topic_of(settings.topics.prefix, aggregate.schema, aggregate.table)
     with target.connected(settings) as session:
         Barrier(settings, session, topic, seconds, COUNTED).wait(position)

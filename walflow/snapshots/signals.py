@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from walflow.verify.source import insert_position
+
 EXECUTE = "execute-snapshot"
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('walflow.signals'))"
 _OPEN = "SELECT id, data FROM walflow.signals WHERE type = %s ORDER BY id"
 _SEND = "INSERT INTO walflow.signals (id, type, data) VALUES (%s, %s, %s)"
 _DELETE = "DELETE FROM walflow.signals WHERE id = %s"
-_POSITION = "SELECT pg_current_wal_insert_lsn() - '0/0'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,7 @@ def send(cursor: Any, table: str, where: str | None = None) -> Signal:
         table: `schema.table`.
         where: an SQL condition on its rows.
     """
-    cursor.execute(_POSITION)
-    signal = Signal(f"walflow-{uuid4()}", table, int(cursor.fetchone()[0]), time.time())
+    signal = Signal(f"walflow-{uuid4()}", table, insert_position(cursor), time.time())
     cursor.execute(_SEND, (signal.id, EXECUTE, data_of(signal, where)))
     return signal
 

@@ -103,7 +103,7 @@ class CountsComparison:
                 return proven
             self._show(len(suspects), "waiting until their changes are counted")
             barrier = barrier or self._barrier()
-            barrier.wait(self._position())
+            barrier.wait(source.insert_position(self._cursor))
             after = self._target_counts(), self._source_counts(query)
             different, suspects = settled(before, after, suspects)
             proven += [self._difference(group, *after) for group in sorted(different)]
@@ -118,10 +118,6 @@ class CountsComparison:
         aggregate = self._aggregate
         topic = topic_of(self._settings.topics.prefix, aggregate.schema, aggregate.table)
         return Barrier(self._settings, self._session, topic, self._barrier_seconds, COUNTED)
-
-    def _position(self) -> int:
-        self._cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-        return int(self._cursor.fetchone()[0])
 
     def _source_query(self) -> str:
         (table,) = captured_tables(self._cursor, [self._aggregate.source])

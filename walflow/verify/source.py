@@ -51,6 +51,12 @@ def failures_told() -> Iterator[None]:
         raise CannotTell(f"PostgreSQL: {str(error).strip()}.") from error
 
 
+def insert_position(cursor: Any) -> int:
+    """The end of the log, as a number of bytes: what was seen so far was committed before it."""
+    cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
+    return int(cursor.fetchone()[0])
+
+
 class SourceRows:
     """The rows of one table."""
 
@@ -148,9 +154,8 @@ class SourceRows:
         return found
 
     def insert_position(self) -> int:
-        """The end of the log, as a number of bytes: what was seen so far was committed before it."""
-        self._cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
-        return int(self._cursor.fetchone()[0])
+        """The end of the log, as the function of this name gives it."""
+        return insert_position(self._cursor)
 
     def _among(self, keys: Sequence[bytes]) -> str:
         rows = [
