@@ -1,5 +1,6 @@
 """A line for each record, the newest last, in bounded memory."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from change_stream.record import Record
 from walflow.deadletters.description import hex_dump
 from walflow.deadletters.listing import Listing, listing
 from walflow.deadletters.outcomes import NOT_TRIED, Outcome, State
-from walflow.deadletters.topic import Identity, Place, StoredLetter, place_of
+from walflow.deadletters.topic import Identity, Place, StoredLetter, identity_of, place_of
 from walflow.errors import WalflowError
 
 LIFE = UUID(int=1)
@@ -49,6 +50,18 @@ def test_copies_of_a_record_are_one_line_with_their_number() -> None:
         ("0@1", "cdc.public.t-0@8", 1),
     ]
     assert found.letters[0].table == "public.t"
+
+
+def test_copies_have_the_identity_of_their_record_or_else_each_its_own() -> None:
+    known = stored(0, 7).letter
+    unknown = replace(known, topic_id=None)
+    of_letters = UUID(int=2)
+
+    copies = [identity_of(known, of_letters, Place(0, offset)) for offset in (3, 4)]
+    others = [identity_of(unknown, of_letters, Place(0, offset)) for offset in (3, 4)]
+
+    assert copies == [Identity(LIFE, 0, 7)] * 2
+    assert others == [Identity(of_letters, 0, 3), Identity(of_letters, 0, 4)]
 
 
 def test_what_is_settled_is_listed_only_on_request() -> None:

@@ -40,6 +40,18 @@ class Identity:
     offset: int
 
 
+def identity_of(letter: Letter, topic_id: UUID, place: Place) -> Identity:
+    """That of the record which became the letter; where its topic was not known, of the letter.
+
+    Args:
+        topic_id: of the dead-letter topic.
+        place: of the letter in it.
+    """
+    if letter.topic_id is None:
+        return Identity(topic_id, place.partition, place.offset)
+    return Identity(letter.topic_id, letter.record.partition, letter.record.offset)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
     """A letter and where it is kept."""
@@ -153,10 +165,7 @@ class DeadLetterTopic:
     def _stored(self, message: Any) -> StoredLetter:
         letter = letter_of(message.key, message.value, message.headers)
         place = Place(message.partition, message.offset)
-        identity = Identity(self._topic_id, place.partition, place.offset)
-        if letter.topic_id is not None:
-            record = letter.record
-            identity = Identity(letter.topic_id, record.partition, record.offset)
+        identity = identity_of(letter, self._topic_id, place)
         return StoredLetter(place, message.timestamp, letter, identity)
 
 

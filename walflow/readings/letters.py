@@ -10,7 +10,7 @@ from kafka import TopicPartition
 
 from change_stream.letter import NotALetter, letter_of
 from walflow.deadletters.outcomes import Outcomes, State
-from walflow.deadletters.topic import Identity
+from walflow.deadletters.topic import Identity, Place, identity_of
 from walflow.readings.reading import DeadLetters, LetterCount, TopicReading
 from walflow.readings.stream import TargetSession
 
@@ -116,18 +116,14 @@ class Letters:
         """Note a record of the dead-letter topic, if it is a letter.
 
         Args:
-            topic_id: of the dead-letter topic: it names letters whose own topic's was not known.
+            topic_id: of the dead-letter topic.
         """
         try:
             letter = letter_of(message.key, message.value, message.headers)
         except NotALetter:
             return False
         record = letter.record
-        identity = (
-            Identity(topic_id, message.partition, message.offset)
-            if letter.topic_id is None
-            else Identity(letter.topic_id, record.partition, record.offset)
-        )
+        identity = identity_of(letter, topic_id, Place(message.partition, message.offset))
         self._counts[record.topic, letter.kind.value] += 1
         self._newest_ms = max(self._newest_ms or 0.0, float(message.timestamp))
         if identity not in self._settled:
