@@ -38,7 +38,14 @@ EXECUTOR = "executor"
 LOCAL = {"SPARK_LOCAL_IP": LOOPBACK}
 """Environment variable by which Spark's processes listen on this machine only."""
 READ_BY_STREAM = (
-    *("aggregates", "cassandra", "logs", "masking", "stream", "supervision", "tables", "topics"),
+    "aggregates",
+    "cassandra",
+    "logs",
+    "masking",
+    "stream",
+    "supervision",
+    "tables",
+    "topics",
 )
 """Sections of pipeline.toml."""
 SLOTS_OF_COUNTS = 2
