@@ -20,12 +20,10 @@ from walflow.errors import WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.http import get_json
 from walflow.stack.postgres import create_database
-from walflow.stack.service import NotReady, Readiness, Service
+from walflow.stack.service import YIELDING, NotReady, Readiness, Service
 
 AIRFLOW = HOME / ".venv-airflow" / "bin" / "airflow"
 DATABASE = "airflow"
-YIELDING = ("nice", "-n", "10")
-"""Airflow computes for seconds at its start and for every run: what moves changes goes first."""
 _PREPARING = threading.Lock()
 CONNECTION = "users_db"
 """Airflow's name for the DAG's target."""
@@ -96,6 +94,7 @@ def _service(
 ) -> Service:
     return Service(
         name=name,
+        # It computes for seconds at its start and for every run.
         command=(*YIELDING, str(AIRFLOW), *command),
         needs=needs,
         beside=beside,

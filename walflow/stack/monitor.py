@@ -3,9 +3,8 @@
 import sys
 
 from walflow.settings import HOME, Settings
-from walflow.stack.airflow import YIELDING
 from walflow.stack.http import get_json
-from walflow.stack.service import Readiness, Service
+from walflow.stack.service import YIELDING, Readiness, Service
 
 
 def url(settings: Settings) -> str:

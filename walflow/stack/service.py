@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 HALTED = 79
 """Exit code of a service that would stop at the same place again: it is not restarted by itself."""
+YIELDING = ("nice", "-n", "10")
+"""Before the command of a service that computes much: what moves changes goes first."""
 
 
 class NotReady(Exception):
