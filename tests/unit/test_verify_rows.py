@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from walflow.settings import TableSettings
 from walflow.tables import TableRule
-from walflow.verify.barrier import topic_of
 from walflow.verify.catalog import SourceColumn, SourceTable
 from walflow.verify.conversions import PgType
 from walflow.verify.describing import described
@@ -244,8 +243,3 @@ def test_a_table_is_equal_only_if_it_could_be_told(unknown: str | None, verdict:
 )
 def test_values_are_shown_as_a_person_reads_them(cql_type: str, value: bytes, wanted: str) -> None:
     assert shown(cql_type, value) == wanted
-
-
-def test_topics_are_named_as_debezium_names_them() -> None:
-    assert topic_of("cdc", "public", "Order") == "cdc.public.Order"
-    assert topic_of("cdc", "my schema", "größe") == "cdc.my_schema.gr__e"

@@ -7,7 +7,14 @@ import re
 import pytest
 
 from walflow.settings import TableSettings
-from walflow.tables import RuleConflict, TableRule, TableRules, TargetColumn, stream_pattern
+from walflow.tables import (
+    RuleConflict,
+    TableRule,
+    TableRules,
+    TargetColumn,
+    stream_pattern,
+    topic_of,
+)
 
 
 def rules(**tables: TableSettings) -> TableRules:
@@ -83,6 +90,11 @@ def test_masks_write_a_keyed_hash_a_constant_or_the_first_characters() -> None:
     values = [mask.of("añb".encode()) for mask in masks if mask is not None]
     hashed = hmac.new(b"secret", "añb".encode(), hashlib.sha256).hexdigest()
     assert values == [hashed.encode(), b"***", "añ".encode()]
+
+
+def test_topics_are_named_as_debezium_names_them() -> None:
+    assert topic_of("cdc", "public", "Order") == "cdc.public.Order"
+    assert topic_of("cdc", "my schema", "größe") == "cdc.my_schema.gr__e"
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from walflow.readings.reader import read
 from walflow.readings.reading import CanaryRun, Hop
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
+from walflow.tables import topic_of
 from walflow.topics.clients import consumer
-from walflow.verify.barrier import topic_of
 
 SECONDS = 30.0
 KAFKA_POLL_MS = 20

@@ -29,8 +29,7 @@ from walflow.snapshots import signals
 from walflow.snapshots.notifications import Notifications
 from walflow.snapshots.reading import Progress, follow, under_way
 from walflow.snapshots.signals import Signal
-from walflow.tables import TableRules
-from walflow.verify.barrier import topic_of
+from walflow.tables import TableRules, topic_of
 from walflow.verify.catalog import PUBLICATION
 
 LOCK_SECONDS = 2.0

@@ -11,8 +11,7 @@ from walflow.capture.source import CAPTURE_ROLE, connected, transaction
 from walflow.connect_api import Connector, read_connector
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
-from walflow.tables import TableRules
-from walflow.verify.barrier import topic_of
+from walflow.tables import TableRules, topic_of
 from walflow.verify.catalog import PUBLICATION
 
 

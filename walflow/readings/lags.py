@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from walflow.capture.catalog import split_name
 from walflow.readings.pending import Place, Unapplied
 from walflow.readings.reading import Applied, Broker, Stream, TableLag, TopicReading, Unreachable
-from walflow.tables import TableRules
-from walflow.verify.barrier import topic_of
+from walflow.tables import TableRules, topic_of
 
 Stretches = dict[Place, tuple[int, int]]
 """Of each partition, the offset behind what is applied, and the committed end."""

@@ -18,8 +18,7 @@ from walflow.readings.postgres import PostgresPart
 from walflow.readings.reading import Broker, Reading, Slot, Source, Stream, Unreachable
 from walflow.readings.stream import StreamPart
 from walflow.settings import Settings
-from walflow.tables import TableRules
-from walflow.verify.barrier import topic_of
+from walflow.tables import TableRules, topic_of
 from walflow.verify.history import last_verified
 
 BOUND_SECONDS = 5.0

@@ -9,9 +9,9 @@ from cassandra.cluster import Session
 
 from walflow.repair.plan import SHOWN, Action, Step, key_of, step_for
 from walflow.settings import Settings
-from walflow.tables import TableRules
+from walflow.tables import TableRules, topic_of
 from walflow.verify import target
-from walflow.verify.barrier import Barrier, topic_of
+from walflow.verify.barrier import Barrier
 from walflow.verify.catalog import SourceTable
 from walflow.verify.describing import described
 from walflow.verify.plan import plan

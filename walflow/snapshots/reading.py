@@ -25,9 +25,9 @@ from walflow.snapshots import notifications as told
 from walflow.snapshots import signals
 from walflow.snapshots.notifications import Notification, Notifications
 from walflow.snapshots.signals import Signal
-from walflow.tables import TableRules
+from walflow.tables import TableRules, topic_of
 from walflow.verify import target
-from walflow.verify.barrier import SLOT, Barrier, topic_of
+from walflow.verify.barrier import SLOT, Barrier
 
 BEGUN_SECONDS = 90.0
 """Within this a signal reaches a connector that runs: its tasks may just be starting."""

@@ -22,7 +22,7 @@ from walflow.readings.reading import StageName
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.registry import confluent_url
-from walflow.tables import TableRule, TableRules
+from walflow.tables import TableRule, TableRules, topic_of
 from walflow.topics.clients import admin
 from walflow.topics.events import decoded
 from walflow.topics.reading import opened
@@ -30,7 +30,6 @@ from walflow.trace import events, source, verdict
 from walflow.trace.keys import TargetKeyColumn, TracedKey, plain_columns
 from walflow.trace.results import Search, TargetCell, Trace, TracedEvent
 from walflow.verify import target
-from walflow.verify.barrier import topic_of
 from walflow.verify.catalog import SourceTable, captured_tables
 from walflow.verify.comparison import given_values
 from walflow.verify.display import shown

@@ -19,7 +19,6 @@ from change_stream.kafka_log import KafkaLog, LogStalled
 from change_stream.record import Record
 from walflow.deadletters.topic import DeadLetterTopic
 from walflow.settings import Settings
-from walflow.tables import topic_of as topic_of
 from walflow.verify.plan import CannotTell
 from walflow.verify.rows import values
 

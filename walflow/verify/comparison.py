@@ -15,9 +15,9 @@ from cassandra.cluster import Session
 from walflow.aggregates import Aggregate
 from walflow.errors import WalflowError
 from walflow.settings import Settings
-from walflow.tables import TableRules
+from walflow.tables import TableRules, topic_of
 from walflow.verify import source, target
-from walflow.verify.barrier import Barrier, topic_of
+from walflow.verify.barrier import Barrier
 from walflow.verify.catalog import SourceTable, captured_tables
 from walflow.verify.counts import CountsComparison
 from walflow.verify.describing import described
