@@ -10,6 +10,7 @@ from walflow.readings.judging import judged
 from walflow.readings.reading import (
     Broker,
     CanaryRun,
+    CountsFailure,
     DeadLetters,
     StageName,
     StageState,
@@ -156,6 +157,21 @@ def test_a_task_that_failed_lately_is_a_warning_while_all_is_applied() -> None:
     reading = judged(replace(healthy(), stream=replace(STREAM, failures=(failure,))))
     assert reading.is_healthy
     assert "Cassandra could not take the write." in reading.warnings[0]
+
+
+def test_counts_that_are_not_kept_are_a_problem_that_holds_no_row_up() -> None:
+    failure = CountsFailure(NOW - 180_000, "public.users has no column area.")
+    reading = judged(replace(healthy(), stream=replace(STREAM, counts_failure=failure)))
+    assert reading.held_up_by is None
+    assert not reading.is_healthy
+    assert reading.problems == (
+        "The counts of [aggregates] have not been kept for 3 min, since 1970-01-01 00:13:40 UTC:"
+        " public.users has no column area. `walflow logs stream` tells more. They go on by themselves"
+        " within a minute once the cause is mended. If `walflow verify` then finds them wrong, run:"
+        " walflow recount.",
+    )
+    told = reading.as_dict()["stream"]["counts_failure"]
+    assert told == {"since_ms": NOW - 180_000, "reason": "public.users has no column area."}
 
 
 def test_dead_letters_differences_and_a_lost_canary_are_warnings() -> None:

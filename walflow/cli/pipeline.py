@@ -182,6 +182,10 @@ def _target(reading: Reading) -> RenderableType:
     if isinstance(reading.stream, Stream):
         up = "runs" if reading.stream.is_up else "does not run"
         lines.append(f"stream {up}, {reading.stream.tasks} tasks")
+        if reading.stream.counts_failure is not None:
+            lines.append(
+                f"counts: not kept, failed {_ago(reading, reading.stream.counts_failure.since_ms)}"
+            )
     else:
         lines.append(reading.stream.sentence)
     letters = reading.dead_letters

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from walflow.readings.reading import (
     Broker,
     ConnectorReading,
+    CountsFailure,
     DeadLetters,
     Reading,
     Slot,
@@ -202,6 +204,8 @@ def _problems(reading: Reading) -> list[str]:
     slot = None if isinstance(reading.source, Unreachable) else reading.source.slot
     if slot is not None and not slot.is_lost and _is_in_danger(slot):
         found.append(_danger(slot))
+    if isinstance(reading.stream, Stream) and reading.stream.counts_failure is not None:
+        found.append(_uncounted(reading.stream.counts_failure, reading.taken_at_ms))
     return found
 
 
@@ -222,6 +226,16 @@ def _danger(slot: Slot) -> str:
     return (
         f"The slot {slot.name} is lost {when}: it retains {slot.retained_bytes // 2**20} MiB."
         " Let the connector go on, or raise postgres.max_slot_wal_keep_size_megabytes."
+    )
+
+
+def _uncounted(failure: CountsFailure, now_ms: float) -> str:
+    since = datetime.fromtimestamp(failure.since_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (
+        f"The counts of [aggregates] have not been kept for {_seconds(now_ms - failure.since_ms)}, since"
+        f" {since}: {failure.reason.rstrip('.')}. `walflow logs stream` tells more. They go on by"
+        " themselves within a minute once the cause is mended. If `walflow verify` then finds them"
+        " wrong, run: walflow recount."
     )
 
 

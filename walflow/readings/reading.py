@@ -248,6 +248,16 @@ class TaskFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class CountsFailure:
+    """Why the counts of `[aggregates]` are not kept, though rows are copied."""
+
+    since_ms: float
+    """When their query failed; it has not got through since, however often it was started again."""
+    reason: str
+    """Of the newest failure."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Spark's stream, as it tells of itself in Cassandra."""
 
@@ -259,6 +269,8 @@ class Stream:
     applied: tuple[Applied, ...]
     failures: tuple[TaskFailure, ...] = ()
     """Newest first."""
+    counts_failure: CountsFailure | None = None
+    """None: the counts are kept, or there are none."""
 
 
 @dataclass(frozen=True, slots=True)

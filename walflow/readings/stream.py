@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from cassandra import InvalidRequest
 from cassandra.cluster import Cluster, Session
 
+from change_stream.restart_requests import COUNTS_QUERY
 from walflow.errors import WalflowError
 from walflow.readings.parts import require_listening
-from walflow.readings.reading import Applied, Stream, TaskFailure
+from walflow.readings.reading import Applied, CountsFailure, Stream, TaskFailure
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 
@@ -25,6 +27,7 @@ MAX_FAILURES = 20
 # All columns: a stack that was not started since an upgrade may lack the newest.
 _PROGRESS = "SELECT * FROM walflow.stream_progress"
 _TASKS = "SELECT started_at FROM walflow.stream_tasks"
+_COUNTS = "SELECT since, reason FROM walflow.aggregate_failure WHERE query = %s"
 _FAILURES = "SELECT halts, reason, writetime(reason) AS written FROM walflow.stream_failures"
 
 
@@ -66,6 +69,7 @@ class StreamPart:
         self._target = TargetSession(settings)
         self._started: list[float] = []
         self._failures: tuple[TaskFailure, ...] = ()
+        self._counts_failure: CountsFailure | None = None
         self._told_at = 0.0
 
     def read(self) -> Stream:
@@ -85,6 +89,7 @@ class StreamPart:
             newest_task_at_ms=newest,
             applied=tuple(sorted(map(_applied, progress), key=lambda a: (a.topic, a.partition))),
             failures=self._failures,
+            counts_failure=self._counts_failure,
         )
 
     def forget(self) -> None:
@@ -94,7 +99,17 @@ class StreamPart:
         tasks, failures = session.execute(_TASKS), session.execute(_FAILURES)
         self._started = [_ms(row.started_at) for row in tasks if row.started_at]
         self._failures = recent_failures(failures, time.time() * 1000)
+        self._counts_failure = self._read_counts_failure(session)
         self._told_at = time.monotonic()
+
+    def _read_counts_failure(self, session: Session) -> CountsFailure | None:
+        if not self._settings.aggregates:
+            return None
+        try:
+            row = session.execute(_COUNTS, (COUNTS_QUERY,)).one()
+        except InvalidRequest:  # a stack that was not started since an upgrade has no such table
+            return None
+        return None if row is None else CountsFailure(_ms(row.since), row.reason)
 
     def _listens(self) -> bool:
         try:

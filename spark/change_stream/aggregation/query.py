@@ -5,11 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from cassandra.cluster import Session
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable, Session
 from pyspark.sql import DataFrame, SparkSession
 
+from change_stream.aggregation.standstill import Standstill
 from change_stream.aggregation.state import AggregateState
 from change_stream.aggregation.task import SCHEMA, count_changes
 from change_stream.aggregation.totals import Totals
@@ -72,11 +75,13 @@ class Counting:
     def _run(self) -> None:
         failures = 0
         session: Session | None = None
+        standstill: Standstill | None = None
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 session = session or cassandra_session(self._config)
-                self._run_until_asked(session)
+                standstill = standstill or Standstill(session)
+                self._run_until_asked(session, standstill)
                 continue
             except Exception as error:
                 if self._stopping.is_set():
@@ -84,14 +89,18 @@ class Counting:
                 failures = 0 if time.monotonic() - began > LASTED_SECONDS else failures
                 pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
                 failures += 1
+                cause = _cause(error)
                 print(
-                    f"The counts stand still: {_cause(error)}. They go on in {pause} s.",
+                    f"The counts stand still: {cause}. They go on in {pause} s.",
                     file=sys.stderr,
                     flush=True,
                 )
+                if standstill is not None:
+                    with suppress(DriverException, NoHostAvailable):
+                        standstill.failed(cause)
             self._stopping.wait(pause)
 
-    def _run_until_asked(self, session: Session) -> None:
+    def _run_until_asked(self, session: Session, standstill: Standstill) -> None:
         """One run of the query: until a recount is asked for, or the end."""
         if not self._await_rows(session):
             return
@@ -124,6 +133,9 @@ class Counting:
         )
         try:
             while not query.awaitTermination(POLL_SECONDS) and not self._stopping.is_set():
+                # Spark tells of a run's progress once a trigger has ended well, with records or not.
+                if standstill.is_on and query.lastProgress is not None:
+                    standstill.end()
                 if requests.newest() != request:
                     return
         finally:
