@@ -67,8 +67,8 @@ def test_a_pipeline_that_keeps_up_is_healthy_and_shown_from_source_to_target(
     assert answer.returncode == 0, answer.stderr
     for shown in ("STAGE", "SERVICE", "slot walflow: reserved", USERS, "connector users: RUNNING"):
         assert shown in answer.stdout
-    # Which users depends on where PostgreSQL finds room for rows: other tests have deleted many.
-    assert "newest users: " in answer.stdout
+    # Which users depends on how long the table is: other tests have written and deleted many.
+    assert "newest users" in answer.stdout
 
 
 def test_a_paused_connector_is_named_as_what_holds_changes_up_until_it_goes_on(

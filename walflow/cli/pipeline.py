@@ -96,7 +96,8 @@ def _source(source: Source | Unreachable) -> RenderableType:
     users = source.ingest.newest_users
     if users:
         named = ", ".join(user.username or user.name for user in users)
-        lines.append(f"newest users: {named}")
+        where = "" if source.ingest.newest_users_are_exact else " in the table's last pages"
+        lines.append(f"newest users{where}: {named}")
     for writes in source.ingest.writes[:MAX_ROWS]:
         lines.append(
             f"{writes.table}: {count(writes.inserted)} inserted, {count(writes.updated)} updated,"
@@ -183,9 +184,8 @@ def _target(reading: Reading) -> RenderableType:
         up = "runs" if reading.stream.is_up else "does not run"
         lines.append(f"stream {up}, {reading.stream.tasks} tasks")
         if reading.stream.counts_failure is not None:
-            lines.append(
-                f"counts: not kept, failed {_ago(reading, reading.stream.counts_failure.since_ms)}"
-            )
+            lasted = reading.taken_at_ms - reading.stream.counts_failure.since_ms
+            lines.append(f"counts: not kept for {duration(lasted)}")
     else:
         lines.append(reading.stream.sentence)
     letters = reading.dead_letters

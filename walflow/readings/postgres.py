@@ -16,7 +16,8 @@ TIMEOUT_MS = 3000
 USERS_TABLE = "public.created_users"
 NEWEST_USERS = 5
 LAST_PAGES = 50
-"""Of the users table, in which the newest rows are looked for: it has no column that tells them."""
+"""Of the users table, in which the newest rows are looked for: it has no column that tells when a row
+was written, and a transaction's id cannot be indexed. A table of so many pages is read in full."""
 
 # The position is told where there is no slot, too.
 _SLOTS = """
@@ -44,11 +45,11 @@ WHERE p.pubname = %s AND n.nspname <> %s
 GROUP BY 1 ORDER BY 1
 """
 
+_USERS_PAGES = f"SELECT pg_relation_size('{USERS_TABLE}') / current_setting('block_size')::int"
 _NEWEST_USERS = f"""
 SELECT id::text, username, first_name || ' ' || last_name, xmin::text::bigint
 FROM {USERS_TABLE}
-WHERE ctid >= (SELECT format('(%%s,0)', greatest(0,
-    pg_relation_size('{USERS_TABLE}') / current_setting('block_size')::int - %s))::tid)
+WHERE ctid >= %s::tid
 ORDER BY age(xmin), ctid DESC
 LIMIT %s
 """
@@ -64,6 +65,7 @@ class PostgresPart:
         self._settings = settings
         self._connection: Any = None
         self._users: tuple[User, ...] = ()
+        self._users_are_exact = True
         self._users_written: int | None = None
         """Rows written to the users table when its newest rows were read."""
 
@@ -81,8 +83,9 @@ class PostgresPart:
             cursor.execute(_WRITES, (PUBLICATION, OWN_SCHEMA))
             writes = tuple(Writes(*row) for row in cursor.fetchall())
             users = self._newest_users(cursor, writes)
+            ingest = Ingest(writes, users, self._users_are_exact)
         slots = tuple(_slot(row) for row in rows if row[1] is not None)
-        return Source(Ingest(writes, users), Wal(int(rows[0][0])), slots)
+        return Source(ingest, Wal(int(rows[0][0])), slots)
 
     def forget(self) -> None:
         connection, self._connection = self._connection, None
@@ -107,11 +110,14 @@ class PostgresPart:
         if written is None:
             return ()
         if written != self._users_written:
+            cursor.execute(_USERS_PAGES)
+            unseen = max(0, int(cursor.fetchone()[0]) - LAST_PAGES)
             try:
-                cursor.execute(_NEWEST_USERS, (LAST_PAGES, NEWEST_USERS))
+                cursor.execute(_NEWEST_USERS, (f"({unseen},0)", NEWEST_USERS))
             except psycopg2.errors.UndefinedColumn:  # somebody's own table of this name
                 return ()
             self._users = tuple(User(*row) for row in cursor.fetchall())
+            self._users_are_exact = unseen == 0
             self._users_written = written
         return self._users
 

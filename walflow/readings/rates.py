@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from walflow.readings.reading import (
     Broker,
     DeadLetters,
-    Ingest,
     Reading,
     Slot,
     Source,
@@ -121,7 +120,7 @@ def _source(before: Source, after: Source, seconds: float) -> Source:
     position = _rate(before.wal.position, after.wal.position, seconds)
     return replace(
         after,
-        ingest=Ingest(writes, after.ingest.newest_users),
+        ingest=replace(after.ingest, writes=writes),
         wal=Wal(after.wal.position, position),
     )
 

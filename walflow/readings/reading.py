@@ -65,7 +65,10 @@ class Ingest:
     writes: tuple[Writes, ...]
     """Of each captured table, by name."""
     newest_users: tuple[User, ...]
-    """The last that were inserted or updated, newest first, as far as the table's last pages tell."""
+    """The last that were inserted or updated, newest first."""
+    newest_users_are_exact: bool = True
+    """Whether they are the newest of the whole table; else those of its last pages, where rows are
+    added: one that was put where others were deleted, or that was changed in its place, may be newer."""
 
 
 @dataclass(frozen=True, slots=True)

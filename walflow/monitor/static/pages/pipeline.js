@@ -115,6 +115,7 @@ function Users({ source }) {
   return html`
     <section>
       <h2>Last users</h2>
+      ${source.ingest.newest_users_are_exact ? null : html`<p class="muted">Of the table's last pages, where rows are added. One that was put where others were deleted, or changed in its place, may be newer.</p>`}
       <${Grid} label="Last users" heads=${["username", "name", "id", "#transaction"]}>
         ${source.ingest.newest_users.map((user) => html`
           <tr key=${user.id}><td>${user.username}</td><td>${user.name}</td><td><code>${user.id}</code></td><td class="number">${user.xid}</td></tr>`)}
