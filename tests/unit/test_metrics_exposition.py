@@ -14,6 +14,7 @@ from walflow.readings.reading import (
     Broker,
     CanaryRun,
     ConnectorReading,
+    CountsFailure,
     DeadLetters,
     Hop,
     Ingest,
@@ -132,7 +133,8 @@ def test_a_whole_reading_gives_every_metric_and_each_says_what_it_is(metrics: Me
 
 
 def test_values_are_those_of_the_reading(metrics: Metrics) -> None:
-    metrics.observe(reading())
+    failure = CountsFailure(1_700_000_000_000 - 60_000, "no column area")
+    metrics.observe(replace(reading(), stream=Stream(True, 2, 1.0, (), (), failure)))
     told = shown(metrics)
 
     expected = {
@@ -153,6 +155,7 @@ def test_values_are_those_of_the_reading(metrics: Metrics) -> None:
         'walflow_verify_different_rows{kind="extra",table="public.t"}': 2,
         "walflow_verify_timestamp_seconds": 1_700_000_000,
         'walflow_canary_milliseconds{change="insert",place="cassandra"}': 30,
+        "walflow_counts_kept": 0,
         "walflow_healthy": 0,
         "walflow_problems": 2,
         'walflow_reachable{part="kafka"}': 1,
@@ -171,7 +174,16 @@ def test_a_part_that_does_not_answer_keeps_no_old_value(metrics: Metrics) -> Non
 
     reachable = {name: value for name, value in told.items() if "walflow_reachable" in name}
     assert len(reachable) == 4 and not any(reachable.values())
-    left = ("slot", "connector", "stream", "dead_letters", "rows_ingested", "table", "stage")
+    left = (
+        "slot",
+        "connector",
+        "stream",
+        "dead_letters",
+        "rows_ingested",
+        "table",
+        "stage",
+        "counts",
+    )
     assert not [name for name in told if name.startswith(tuple(f"walflow_{x}" for x in left))]
 
 

@@ -29,7 +29,7 @@ PROMETHEUS: dict[str, Any] = yaml.safe_load(scraping.FILE.read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "docker-compose.yml").read_text())
 ANCHORS = {
     *("lag-grows", "slot-grows", "connector-failed", "dead-letters", "differences-found"),
-    *("service-down", "disk-full"),
+    *("counts-stand-still", "service-down", "disk-full"),
 }
 """Sections of docs/runbook.md."""
 OTHERS = {"up", "ALERTS", "jvm_memory_used_bytes", "process_cpu_seconds_total"}

@@ -151,6 +151,13 @@ STREAM_FAILURES = _gauge(
     (),
     "Tasks of the stream that failed in the last minutes.",
 )
+COUNTS_KEPT = _gauge(
+    "counts_kept",
+    "0 or 1",
+    (),
+    "0 while the query that keeps the counts of [aggregates] fails again and again; rows are copied all"
+    " the same.",
+)
 DEAD_LETTERS = _counter(
     "dead_letters",
     "letters",

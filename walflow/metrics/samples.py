@@ -97,6 +97,7 @@ def _stream(stream: Stream) -> Iterator[Sample]:
     yield from of.STREAM_UP.at(stream.is_up)
     yield from of.STREAM_TASKS.at(stream.tasks)
     yield from of.STREAM_FAILURES.at(len(stream.failures))
+    yield from of.COUNTS_KEPT.at(stream.counts_failure is None)
 
 
 def _dead_letters(letters: DeadLetters, tables: Iterable[TableLag]) -> Iterator[Sample]:
