@@ -1,7 +1,7 @@
 """The application's second streaming query: it keeps the counts, beside the one that copies rows."""
 
+import logging
 import re
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,9 +21,11 @@ from change_stream.connections import cassandra_session
 from change_stream.packing import PACKED
 from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
 from walflow.aggregates import Aggregate
+from walflow.logs import fields
 from walflow.tables import topic_of
 from walflow.text import shortened
 
+log = logging.getLogger("stream.counts")
 RECORDS_A_BATCH = 20_000
 """Records that one batch takes at the most."""
 RECORDS_AT_ONCE = 2000
@@ -90,11 +92,7 @@ class Counting:
                 pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
                 failures += 1
                 cause = _cause(error)
-                print(
-                    f"The counts stand still: {cause}. They go on in {pause} s.",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                log.error("the counts stand still", extra=fields(reason=cause, again_in_s=pause))
                 if standstill is not None:
                     with suppress(DriverException, NoHostAvailable):
                         standstill.failed(cause)
