@@ -18,7 +18,7 @@ def metrics(
 ) -> None:
     """Print the pipeline's metrics of now in Prometheus' text format, for a textfile collector.
 
-    The monitor gives the same and, since it looks once a second, latencies too.
+    The monitor gives the same and, since it looks again and again, latencies too.
     """
     settings = load()
     if scrape:

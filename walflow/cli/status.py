@@ -39,9 +39,10 @@ def status(
 ) -> None:
     """Show each service, and the pipeline from source to target with rates, lags and what holds it up.
 
-    In compose mode a service's line has order and time of its start instead of a process. Exit code
-    0: every service is ready, no connector has failed, and each stage of the pipeline passes on what
-    comes; 1: not so. With --watch and -o json a line for each look.
+    In compose mode a service's line says which in order and when it was started, in place of its
+    process. Exit code 0: every service is ready, no connector has failed, each stage of the pipeline
+    passes on what comes, the slot is not about to be lost, and the counts are kept; 1: not so. With
+    --watch and -o json a line for each look.
     """
     settings = load()
     is_healthy = _watch(settings, every, output) if watch else _once(settings, output)
