@@ -36,6 +36,8 @@ STOP_SECONDS = 20
 PAUSES_SECONDS = (2, 5, 15, 60)
 """Before the query is started again, after it failed once, twice, and so on."""
 LONGEST_REASON = 300
+NOTHING_TO_DO = "Waiting for next trigger"
+"""Spark's word for a query whose last trigger ended well (MicroBatchExecution)."""
 RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 """The last line of a Python traceback within Spark's message."""
 LASTED_SECONDS = 120
@@ -119,6 +121,8 @@ class Counting:
                 totals.refresh()
             for row in counted:
                 session.execute(progress, (row.topic, row.partition, row.counted_offset))
+            if standstill.is_on:
+                standstill.end()
 
         query = (
             self._records()
@@ -131,8 +135,7 @@ class Counting:
         )
         try:
             while not query.awaitTermination(POLL_SECONDS) and not self._stopping.is_set():
-                # Spark tells of a run's progress once a trigger has ended well, with records or not.
-                if standstill.is_on and query.lastProgress is not None:
+                if standstill.is_on and query.status["message"] == NOTHING_TO_DO:
                     standstill.end()
                 if requests.newest() != request:
                     return
