@@ -11,10 +11,13 @@ from walflow.topics.clients import admin
 MAX_GROUPS = 100
 
 
-def lags(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
-    """Every group with an offset in the topic, and by how much it is behind each partition's end.
+def lags(settings: Settings, topic: Topic) -> tuple[list[dict[str, Any]], int]:
+    """The groups with an offset in the topic, and by how much each is behind each partition's end.
 
     The stream has no group: Spark keeps its offsets itself, and its lag comes with the readings.
+
+    Returns:
+        The groups by name, and how many of Kafka's groups were not asked for their offsets.
 
     Raises:
         WalflowError: Kafka does not answer.
@@ -27,7 +30,7 @@ def lags(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
         TopicPartition(topic.name, partition.number): partition.end
         for partition in topic.partitions
     }
-    return [
+    found = [
         {
             "group": name,
             "state": str(known[name].get("group_state", "")),
@@ -40,3 +43,4 @@ def lags(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
         for name in names
         if any(place in ends for place in committed.get(name, {}))
     ]
+    return found, len(known) - len(names)

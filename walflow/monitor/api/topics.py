@@ -41,7 +41,12 @@ async def topic(request: web.Request) -> web.Response:
 
 def _described(settings: Settings, name: str) -> dict[str, Any]:
     found, configs = catalogue.topic(settings, name)
-    told = found.as_dict() | {"settings": configs, "groups": lags(settings, found)}
+    groups, left_out = lags(settings, found)
+    told = found.as_dict() | {
+        "settings": configs,
+        "groups": groups,
+        "groups_left_out": left_out,
+    }
     try:
         known = set(registry_api(settings).subjects())
         subjects = [s for s in (f"{name}-key", f"{name}-value") if s in known]

@@ -1,5 +1,5 @@
 // The JSON API: answers as values, refusals as sentences, the token only where something is changed.
-import { useEffect, useState } from "./dom.js";
+import { useEffect, useSignal, useState } from "./dom.js";
 
 const TOKEN = "walflow-token";
 
@@ -36,6 +36,7 @@ async function ask(method, path, body) {
   } catch {
     // told below
   }
+  if (answer.status === 401) localStorage.removeItem(TOKEN); // of a monitor that ran before
   if (!answer.ok) throw new Refused(told?.error || `The monitor answers ${answer.status}.`, answer.status);
   return told;
 }
@@ -43,17 +44,13 @@ async function ask(method, path, body) {
 export const get = (path) => ask("GET", path);
 export const send = (path, body, method = "POST") => ask(method, path, body);
 
-/** Whether this token opens the actions; it is kept if it does. */
+/** Keeps a token if it opens the actions; else it is refused, and none is kept. */
 export async function tryToken(token) {
-  const before = localStorage.getItem(TOKEN);
   localStorage.setItem(TOKEN, token.trim());
   try {
     await send("/api/token");
-    return true;
   } catch (problem) {
-    if (before) localStorage.setItem(TOKEN, before);
-    else localStorage.removeItem(TOKEN);
-    if (problem.status === 401) return false;
+    localStorage.removeItem(TOKEN);
     throw problem;
   }
 }
@@ -71,15 +68,13 @@ export function useAsked(path, seconds = 0) {
     );
     return () => { gone = true; };
   }, [path, round]);
+  const reload = () => setRound((n) => n + 1);
+  useSignal("reload", reload);
   useEffect(() => {
-    const again = () => setRound((n) => n + 1);
-    document.addEventListener("walflow-reload", again);
-    const timer = seconds ? setInterval(() => document.hidden || again(), seconds * 1000) : null;
-    return () => {
-      document.removeEventListener("walflow-reload", again);
-      if (timer) clearInterval(timer);
-    };
+    if (!seconds) return undefined;
+    const timer = setInterval(() => document.hidden || reload(), seconds * 1000);
+    return () => clearInterval(timer);
   }, [seconds]);
   const shown = state.path === path ? state : { value: null, problem: null, busy: true };
-  return { ...shown, reload: () => setRound((n) => n + 1) };
+  return { ...shown, reload };
 }

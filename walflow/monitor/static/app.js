@@ -1,6 +1,6 @@
 // The frame: pages by the address behind #, shortcuts, theme, token.
 import { get, hasToken, takeToken, tryToken } from "./api.js";
-import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
+import { html, render, signal, useEffect, useErrorBoundary, useRef, useSignal, useState } from "./dom.js";
 import { LIST, listen } from "./keys.js";
 import { useLive, watch } from "./live.js";
 import { Problem, Said } from "./parts.js";
@@ -26,11 +26,9 @@ const STALE_MS = 20000;
 
 function changeTheme() {
   const root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const next = (root.dataset.theme || system) === "dark" ? "light" : "dark";
-  root.dataset.theme = next;
-  localStorage.setItem(THEME, next);
-  document.dispatchEvent(new CustomEvent("walflow-theme"));
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem(THEME, root.dataset.theme);
+  signal("theme");
 }
 
 function decoded(part) {
@@ -41,6 +39,8 @@ function decoded(part) {
   }
 }
 
+const toContent = () => document.getElementById("content")?.focus({ preventScroll: true });
+
 function useAddress() {
   const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   const [address, setAddress] = useState(read);
@@ -49,6 +49,7 @@ function useAddress() {
       takeToken();
       setAddress(read());
       scrollTo(0, 0);
+      toContent(); // the link that was followed may be gone, and what had the focus with it
     };
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
@@ -65,15 +66,16 @@ function Dialog({ open, close, label, children }) {
   return html`<dialog ref=${element} aria-label=${label} onClose=${close} onClick=${(event) => event.target === element.current && close()}>${open && children}</dialog>`;
 }
 
-function Unlock({ done }) {
-  const [problem, setProblem] = useState(null);
+/** why: what was refused for want of the token; null where somebody only wants to allow changes. */
+function Unlock({ why, done }) {
+  const [problem, setProblem] = useState(why);
   const submit = async (event) => {
     event.preventDefault();
     try {
-      if (await tryToken(new FormData(event.target).get("token"))) done();
-      else setProblem("This is not the token of the monitor that runs now: each start makes a new one.");
+      await tryToken(new FormData(event.target).get("token"));
+      done();
     } catch (wrong) {
-      setProblem(wrong.message);
+      setProblem(wrong);
     }
   };
   return html`
@@ -111,17 +113,16 @@ function App() {
   const [page, ...rest] = useAddress();
   const [about, setAbout] = useState(null);
   const [help, setHelp] = useState(false);
-  const [locked, setLocked] = useState(false);
-  const [, draw] = useState(0);
+  const [unlocking, setUnlocking] = useState(null);
   useEffect(() => {
     get("/api/about").then(setAbout, () => {});
     listen(PAGES.map(([path]) => `#/${path}`), () => setHelp(true), changeTheme);
-    document.addEventListener("walflow-locked", () => setLocked(true));
   }, []);
+  useSignal("locked", (why) => setUnlocking({ why }));
   const [, title, Page] = PAGES.find(([path]) => path === page) || ["", "Not found", null];
   useEffect(() => { document.title = `${rest[0] ? `${rest[0]} – ` : ""}${title} – walflow`; }, [title, rest[0]]);
   return html`
-    <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
+    <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); toContent(); }}>To the content</a>
     <header>
       <a class="brand" href="#/"><img src="/static/icon.svg" alt="" width="22" height="22" /><span>walflow</span></a>
       <nav aria-label="Pages">
@@ -130,7 +131,7 @@ function App() {
       </nav>
       <div class="tools">
         <${Live} />
-        <button type="button" class="quiet" onClick=${() => setLocked(true)} title=${hasToken() ? "Changes are allowed here" : "Changes need the token"}>${hasToken() ? "changes allowed" : "read only"}</button>
+        <button type="button" class="quiet" onClick=${() => setUnlocking({ why: null })} title=${hasToken() ? "Changes are allowed here" : "Changes need the token"}>${hasToken() ? "changes allowed" : "read only"}</button>
         <button type="button" class="quiet" onClick=${changeTheme} aria-label="Light or dark" title="Light or dark ( t )">◐</button>
         <button type="button" class="quiet" onClick=${() => setHelp(true)} aria-label="Shortcuts" title="Shortcuts ( ? )">?</button>
       </div>
@@ -149,8 +150,8 @@ function App() {
       <dl class="keys">${LIST.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
       <div class="actions"><button type="button" onClick=${() => setHelp(false)}>Close</button></div>
     <//>
-    <${Dialog} open=${locked} close=${() => setLocked(false)} label="Allow changes">
-      <${Unlock} done=${() => { setLocked(false); draw((n) => n + 1); }} />
+    <${Dialog} open=${unlocking !== null} close=${() => setUnlocking(null)} label="Allow changes">
+      <${Unlock} why=${unlocking?.why} done=${() => setUnlocking(null)} />
     <//>`;
 }
 

@@ -1,6 +1,6 @@
 // Lines over time, by uPlot; colours are those of the page's theme.
 import { bytes } from "./format.js";
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useEffect, useRef, useSignal, useState } from "./dom.js";
 
 const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
@@ -14,7 +14,7 @@ function made(element, lines, shown, height, least) {
       height,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      padding: [10, 8, 0, 0],
+      padding: [10, 26, 0, 0], // half a label of the time axis
       scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low || 0), Math.max(high || 0, least) * 1.05] } },
       axes: [
         { ...axis, space: 70, size: 28, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
@@ -43,16 +43,7 @@ export function Chart({ title, at, lines, shown, least = 1, height = 170 }) {
   const [pointed, setPointed] = useState(null);
   const names = lines.map((line) => line.label).join("\n");
   const [theme, setTheme] = useState(0);
-  useEffect(() => {
-    const changed = () => setTheme((n) => n + 1);
-    document.addEventListener("walflow-theme", changed);
-    const media = matchMedia("(prefers-color-scheme: dark)");
-    media.addEventListener("change", changed);
-    return () => {
-      document.removeEventListener("walflow-theme", changed);
-      media.removeEventListener("change", changed);
-    };
-  }, []);
+  useSignal("theme", () => setTheme((n) => n + 1));
   useEffect(() => {
     const element = place.current;
     plot.current = made(element, lines, shown, height, least);
@@ -76,7 +67,7 @@ export function Chart({ title, at, lines, shown, least = 1, height = 170 }) {
         <strong>${title}</strong>
         ${lines.map((line, number) => html`
           <span class="legend" key=${line.label}>
-            <i class=${`swatch line-${(number % COLOURS.length) + 1}`}></i>${line.label} <b>${shown(told(line.values))}</b>
+            <i class=${`swatch line-${(number % COLOURS.length) + 1}`}></i><span>${line.label} <b>${shown(told(line.values))}</b></span>
           </span>`)}
       </figcaption>
       <div class="plot" ref=${place} role="img" aria-label=${`${title}: ${lines.map((line) => `${line.label} ${shown(told(line.values))}`).join(", ")}`}></div>

@@ -5,3 +5,17 @@ import htm from "htm";
 
 export const html = htm.bind(h);
 export { render, useEffect, useErrorBoundary, useRef, useState };
+
+/** What parts of the page tell each other: reload, escape, theme, locked. */
+export const signal = (name, detail) => document.dispatchEvent(new CustomEvent(`walflow-${name}`, { detail }));
+
+/** Does something at each such signal, as long as the part is shown. */
+export function useSignal(name, heard) {
+  const last = useRef(heard);
+  last.current = heard;
+  useEffect(() => {
+    const listener = (event) => last.current(event.detail);
+    document.addEventListener(`walflow-${name}`, listener);
+    return () => document.removeEventListener(`walflow-${name}`, listener);
+  }, [name]);
+}

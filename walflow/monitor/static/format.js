@@ -4,6 +4,7 @@ const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 export const NONE = "–";
+export const UNAVAILABLE = "__debezium_unavailable_value";
 
 export const count = (value) => (value == null ? NONE : WHOLE.format(value));
 
@@ -46,7 +47,7 @@ export function moment(text) {
 /** A value of a record: null, texts in quotes, the rest as it is. */
 export function value(datum) {
   if (datum === null || datum === undefined) return "null";
-  if (datum === "__debezium_unavailable_value") return "(as it was: not in the log)";
+  if (datum === UNAVAILABLE) return "(as it was: not in the log)";
   if (typeof datum === "string") return JSON.stringify(datum);
   return typeof datum === "object" ? JSON.stringify(datum) : String(datum);
 }

@@ -1,16 +1,16 @@
 // Parts that several pages are made of.
 import { hasToken, Refused, send } from "./api.js";
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, signal, useEffect, useRef, useSignal, useState } from "./dom.js";
 
-const GOOD = ["ok", "running", "ready", "equal", "replayed", "reserved", "succeeded"];
-const WAITING = ["behind", "paused", "held", "stopped", "unassigned", "restarting", "extended", "unreserved", "open", "could not tell", "unknown"];
-const BAD = ["down", "failed", "different", "lost", "destroyed"];
+const GOOD = ["ok", "running", "ready", "equal", "replayed", "reserved", "succeeded", "stable"];
+const WAITING = ["behind", "paused", "held", "stopped", "unassigned", "restarting", "extended", "unreserved", "open", "could not tell", "unknown", "preparingrebalance", "completingrebalance"];
+const BAD = ["down", "failed", "different", "lost", "destroyed", "dead"];
 
 /** A state as a coloured word: the word tells it too, not the colour alone. */
-export function State({ word }) {
+export function State({ word, title }) {
   const lower = String(word ?? "unknown").toLowerCase();
   const kind = GOOD.includes(lower) ? "good" : BAD.includes(lower) ? "bad" : WAITING.includes(lower) ? "waiting" : "plain";
-  return html`<span class=${`state ${kind}`}><i></i>${lower}</span>`;
+  return html`<span class=${`state ${kind}`} title=${title}><i></i>${lower}</span>`;
 }
 
 export function Op({ op }) {
@@ -49,12 +49,13 @@ export function Asked({ asked, what, children }) {
 
 const said = { show: () => {} };
 
-/** Tell what came of an action, in a corner that screen readers read out. */
+/** Tell what came of an action, in a corner that screen readers read out; Esc dismisses it. */
 export const tell = (text, kind = "good") => said.show({ text, kind });
 
 export function Said() {
   const [message, setMessage] = useState(null);
   said.show = setMessage;
+  useSignal("escape", () => setMessage(null));
   useEffect(() => {
     if (!message || message.kind === "bad") return undefined;
     const timer = setTimeout(() => setMessage(null), 8000);
@@ -72,10 +73,14 @@ export function Said() {
 
 /** Do something that changes the pipeline; asks for the token where it is missing. Returns the answer, or null. */
 export async function act(path, body, method) {
+  if (!hasToken()) {
+    signal("locked", null);
+    return null;
+  }
   try {
     return await send(path, body, method);
   } catch (problem) {
-    if (problem.status === 401) document.dispatchEvent(new CustomEvent("walflow-locked"));
+    if (problem.status === 401) signal("locked", problem);
     else tell(problem instanceof Refused ? problem.message : `This page failed: ${problem.message}`, "bad");
     return null;
   }
@@ -111,20 +116,48 @@ export function Act({ label, what, sure, kind = "", disabled = false }) {
     </button>`;
 }
 
-/** A figure with its name. */
-export function Figure({ name, children, title }) {
-  return html`<div class="figure" title=${title}><span>${name}</span><b>${children}</b></div>`;
-}
-
-/** A table that scrolls in itself where the screen is narrow. */
+/**
+ * A table; where the screen is narrow, a card for each row, whose cells tell their column themselves.
+ * heads: a # before one means a column of numbers.
+ */
 export function Grid({ heads, children, label }) {
+  const table = useRef(null);
+  const names = heads.map((head) => head.replace(/^#/, ""));
+  useEffect(() => {
+    for (const row of table.current.tBodies[0].rows) {
+      // Roles, because a browser takes them from a table that is laid out as cards.
+      row.setAttribute("role", "row");
+      [...row.cells].forEach((cell, number) => {
+        cell.dataset.head = names[number];
+        cell.setAttribute("role", cell.scope ? "rowheader" : "cell");
+      });
+    }
+  });
   return html`
     <div class="grid" tabindex="0" role="region" aria-label=${label}>
-      <table>
-        <thead><tr>${heads.map((head) => html`<th scope="col" class=${head.startsWith("#") ? "number" : ""}>${head.replace(/^#/, "")}</th>`)}</tr></thead>
-        <tbody>${children}</tbody>
+      <table role="table" ref=${table}>
+        <thead role="rowgroup"><tr role="row">${names.map((name, number) => html`<th scope="col" role="columnheader" class=${heads[number] === name ? "" : "number"}>${name}</th>`)}</tr></thead>
+        <tbody role="rowgroup">${children}</tbody>
       </table>
     </div>`;
+}
+
+/** Parts of a page of which one is shown. tabs: [[key, name]]; the arrow keys go from one to the next. */
+export function Tabs({ label, tabs, chosen, choose, children }) {
+  const list = useRef(null);
+  const step = (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const next = (tabs.findIndex(([key]) => key === chosen) + by + tabs.length) % tabs.length;
+    choose(tabs[next][0]);
+    list.current.children[next].focus();
+  };
+  return html`
+    <div class="tabs" role="tablist" aria-label=${label} ref=${list} onKeyDown=${step}>
+      ${tabs.map(([key, name]) => html`
+        <button type="button" role="tab" id=${`tab-${key}`} aria-controls="panel" aria-selected=${chosen === key} onClick=${() => choose(key)}>${name}</button>`)}
+    </div>
+    <div role="tabpanel" id="panel" aria-labelledby=${`tab-${chosen}`}>${children}</div>`;
 }
 
 export function Search({ value, onInput, what }) {

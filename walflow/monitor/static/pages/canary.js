@@ -3,7 +3,7 @@ import { useAsked } from "../api.js";
 import { Chart } from "../chart.js";
 import { html } from "../dom.js";
 import { ago, duration, NONE, time } from "../format.js";
-import { Asked, Empty, Grid, State } from "../parts.js";
+import { Asked, Empty, Grid, Sentence, State } from "../parts.js";
 
 const CHANGES = ["insert", "update", "delete"];
 const hop = (run, change, place) => run.hops.find((each) => each.change === change && each.place === place)?.ms ?? null;
@@ -19,13 +19,13 @@ export function Canary() {
       const at = old.map((run) => run.at_ms);
       return html`
         ${old.length > 1 && html`<${Chart} title="Commit → Cassandra" at=${at} least=${10} shown=${duration} lines=${CHANGES.map((change) => ({ label: change, values: old.map((run) => hop(run, change, "cassandra")) }))} />`}
-        <${Grid} label="Canaries, newest first" heads=${["began", "outcome", ...CHANGES.flatMap((change) => [`#${change} → Kafka`, "#→ Cassandra"]), "id", ""]}>
+        <${Grid} label="Canaries, newest first" heads=${["began", "outcome", ...CHANGES.flatMap((change) => [`#${change} → Kafka`, `#${change} → Cassandra`]), "id", "reason"]}>
           ${[...old].reverse().map((run) => html`
             <tr key=${run.id}>
               <td class="when" title=${time(run.at_ms)}>${ago(run.at_ms)}</td>
               <td><${State} word=${run.succeeded ? "succeeded" : "failed"} /></td>
               ${CHANGES.flatMap((change) => ["kafka", "cassandra"].map((place) => html`<td class="number">${hop(run, change, place) == null ? NONE : duration(hop(run, change, place))}</td>`))}
-              <td><code>${run.id}</code></td><td class="reason">${run.reason}</td>
+              <td><code>${run.id}</code></td><td class="reason"><${Sentence} text=${run.reason} /></td>
             </tr>`)}
         <//>`;
     }}<//>`;

@@ -32,12 +32,12 @@ function Actions({ name, state, tasks, done }) {
 function List() {
   const asked = useAsked("/api/connectors", 5);
   return html`
-    <div class="title"><h1>Connectors</h1><a class="button" href=${href("connectors", "new")} data-row>New or changed connector</a></div>
+    <div class="title"><h1>Connectors</h1><a class="button" href=${href("connectors", "new")} data-row>Paste a connector</a></div>
     <${Asked} asked=${asked} what="the connectors">${(connectors) => connectors.length ? html`
-      <${Grid} label="Connectors" heads=${["connector", "type", "state", "tasks", ""]}>
+      <${Grid} label="Connectors" heads=${["connector", "type", "state", "tasks", "actions"]}>
         ${connectors.map((each) => html`
           <tr key=${each.name}>
-            <td><a href=${href("connectors", "of", each.name)} data-row>${each.name}</a>${each.reason && html`<div class="wrong">${each.reason}</div>`}</td>
+            <td><a href=${href("connectors", "of", each.name)} data-row>${each.name}</a>${each.reason && html`<div class="wrong"><${Sentence} text=${each.reason} /></div>`}</td>
             <td>${each.type}</td>
             <td><${State} word=${each.connector} /></td>
             <td>${each.tasks.length ? each.tasks.map((task) => html`<${State} word=${task} /> `) : "none"}</td>
@@ -60,7 +60,7 @@ function Connector({ name }) {
     <${Asked} asked=${asked} what="the connector">${(about) => html`
       <div class="bar"><${Actions} name=${name} state=${about.connector.state} tasks=${about.tasks.map((task) => task.state)} done=${asked.reload} />
         <a class="button" href=${href("connectors", "new", name)}>Change configuration</a></div>
-      <${Grid} label="States" heads=${["", "state", "worker", "why"]}>
+      <${Grid} label="States" heads=${["part", "state", "worker", "why"]}>
         <${Part} label=${`connector (${about.type})`} part=${about.connector} />
         ${about.tasks.map((task) => html`<${Part} key=${task.id} label=${`task ${task.id}`} part=${task} />`)}
       <//>

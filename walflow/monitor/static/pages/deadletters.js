@@ -18,9 +18,9 @@ function List() {
       return html`
         <${Grid} label="Dead letters" heads=${["place", "state", "stored", "table", "reason", "origin", "#copies"]}>
           ${shown.map((each) => html`
-            <tr key=${each.place}><td><a href=${href("deadletters", each.place)} data-row>${each.place}</a></td>
+            <tr key=${each.place}><td class="when"><a href=${href("deadletters", each.place)} data-row>${each.place}</a></td>
               <td><${State} word=${each.state} /></td><td>${moment(each.stored_at)}</td><td>${each.table}</td>
-              <td class="reason">${each.reason}</td><td class="place when">${each.origin}</td><td class="number">${each.copies}</td></tr>`)}
+              <td class="reason"><${Sentence} text=${each.reason} /></td><td class="place">${each.origin}</td><td class="number">${each.copies}</td></tr>`)}
         <//>
         ${older > 0 && html`<p class="muted">${plural(older, "older one")} not listed.</p>`}`;
     }}<//>`;
@@ -46,7 +46,7 @@ function Letter({ place }) {
     <p class="crumbs"><a href="#/deadletters">Dead letters</a></p>
     <h1>Dead letter <span class="name">${place}</span></h1>
     <${Asked} asked=${asked} what="the dead letter">${(letter) => html`
-      <div class="note bad"><p><strong>Why it was not applied:</strong> <${Sentence} text=${letter.reason} /></p>
+      <div class=${`note ${letter.state === "open" ? "bad" : "plain"}`}><p><strong>Why it was not applied:</strong> <${Sentence} text=${letter.reason} /></p>
         ${letter.last_replay && html`<p><strong>Last replay:</strong> <${Sentence} text=${letter.last_replay} /></p>`}</div>
       <div class="bar"><${State} word=${letter.state} />
         <${Act} label="Replay" sure="Apply it again?" kind="primary" what=${replay} />

@@ -47,7 +47,7 @@ function picture(reading) {
       ["behind", slot.lag_ms == null ? bytes(slot.lag_bytes) : duration(slot.lag_ms), `${bytes(slot.lag_bytes)} of log are not confirmed by the connector`],
       ["log kept", bytes(slot.retained_bytes), "Write-ahead log that PostgreSQL keeps until it is read"],
       ["limit", slot.limit_bytes == null ? "none" : bytes(slot.limit_bytes), "max_slot_wal_keep_size: beyond it PostgreSQL gives the slot up"],
-      ["reached in", slot.lost_in_seconds == null ? "not in sight" : duration(slot.lost_in_seconds * 1000), "If the growth of the last minute goes on"],
+      ["limit in", slot.lost_in_seconds == null ? "not in sight" : duration(slot.lost_in_seconds * 1000), "If the growth of the last minute goes on"],
     ] : []} />`,
     html`<${Arrow} text=${rate(stage("capture").per_second == null ? null : stage("capture").per_second / 1024, " KiB/s")} what="Log read by the connector" />`,
     html`<${Node} name="Connector" stage="capture" link=${capturing ? href("connectors", "of", capturing.name) : "#/connectors"} state=${connectorState} held=${held("capture")} problem=${said(connectors) || (!capturing && "No connector captures the tables: apply one on the page Connectors.")} figures=${capturing ? [
@@ -64,12 +64,12 @@ function picture(reading) {
     html`<${Arrow} text=${rate(stage("apply").per_second)} what="Applied by the stream" />`,
     html`<${Node} name="Spark stream" stage="apply" state=${stage("apply").state} held=${held("apply")} problem=${said(stream)} figures=${away(stream) ? [] : [
       ["behind", count(stage("apply").lag_events), "Changes in Kafka that are not in Cassandra"],
-      ["for", duration(stage("apply").lag_ms), "Age of the oldest change that is not applied"],
+      ["oldest", duration(stage("apply").lag_ms), "Age of the oldest change that is not applied"],
       ["tasks", count(stream.tasks)],
     ]} />`,
     html`<${Arrow} text=${duration(latency(tables))} what="From the commit in PostgreSQL to Cassandra's acknowledgement, of the last changes" />`,
     html`<${Node} name="Cassandra" state=${away(stream) ? "unknown" : "ok"} problem=${said(stream)} figures=${[
-      ["last change", ago(Math.max(0, ...tables.map((table) => table.last_commit_at_ms ?? 0)) || null)],
+      ["changed", ago(Math.max(0, ...tables.map((table) => table.last_commit_at_ms ?? 0)) || null)],
       ["latency", duration(latency(tables)), "From the commit to Cassandra, of the change applied last, the slowest table"],
       ["tables", count(tables.length)],
     ]} />`,
@@ -81,31 +81,34 @@ const latency = (tables) => {
   return known.length ? Math.max(...known) : null;
 };
 
-function Verdict({ reading }) {
-  const [first, ...rest] = reading.problems;
-  if (!first) return html`<div class="note good verdict"><p><strong>Nothing holds things up.</strong> Every stage passes on what comes.</p></div>`;
+const sentences = (all) => all.map((text) => html`<p><${Sentence} text=${text} /></p>`);
+
+/** What keeps changes from arriving, and what wants looking at though they arrive. */
+function Verdict({ reading: { held_up_by: first, problems, warnings } }) {
   return html`
-    <div class="note bad verdict" role="alert">
-      <p><strong>${reading.held_up_by ? "Held up: " : ""}</strong><${Sentence} text=${reading.held_up_by || first} /></p>
-      ${(reading.held_up_by ? reading.problems.filter((problem) => problem !== reading.held_up_by) : rest).map((problem) => html`<p><${Sentence} text=${problem} /></p>`)}
-    </div>`;
+    ${problems.length ? html`
+      <div class="note bad" role="alert">
+        ${first && html`<p><strong>Held up:</strong> <${Sentence} text=${first} /></p>`}
+        ${sentences(problems.filter((problem) => problem !== first))}
+      </div>` : html`<div class="note good"><p><strong>Nothing holds things up.</strong> Every stage passes on what comes.</p></div>`}
+    ${warnings.length > 0 && html`<div class="note waiting">${sentences(warnings)}</div>`}`;
 }
 
 function Tables({ tables, isKnown }) {
   if (!tables.length && !isKnown) return html`<${Empty}><p>Which tables are captured is not known while PostgreSQL and Kafka do not answer.</p><//>`;
   if (!tables.length) return html`<${Empty}><p>No table is captured yet. <code>walflow tables add public.orders</code> captures one; <code>walflow demo</code> brings the users.</p><//>`;
   return html`
-    <${Grid} label="Captured tables" heads=${["table", "target", "#behind", "#for", "#commit → Cassandra", "#captured", "#applied", "last change"]}>
+    <${Grid} label="Captured tables" heads=${["table", "target", "#behind", "#oldest waits", "#commit → Cassandra", "#captured", "#applied", "last change"]}>
       ${tables.map((table) => html`
         <tr key=${table.table}>
-          <td><a href=${href("topics", table.topic)} data-row>${table.table}</a></td>
-          <td>${table.target}</td>
+          <td class="name"><a href=${href("topics", table.topic)} data-row>${table.table}</a></td>
+          <td class="name">${table.target}</td>
           <td class="number">${table.lag_events == null ? NONE : `${table.is_exact ? "" : "≤ "}${count(table.lag_events)}`}</td>
           <td class="number">${duration(table.lag_ms)}</td>
           <td class="number">${duration(table.latency_ms)}</td>
           <td class="number">${rate(table.captured_per_second)}</td>
           <td class="number">${rate(table.applied_per_second)}</td>
-          <td>${ago(table.last_commit_at_ms)}</td>
+          <td class="when">${ago(table.last_commit_at_ms)}</td>
         </tr>`)}
     <//>`;
 }

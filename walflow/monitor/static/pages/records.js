@@ -1,12 +1,11 @@
 // The records of a topic: decoded, found by key, offset or time, each change as a difference.
 import { get } from "../api.js";
-import { count, moment, plural, value } from "../format.js";
-import { html, useEffect, useRef, useState } from "../dom.js";
+import { count, moment, plural, UNAVAILABLE, value } from "../format.js";
+import { html, useEffect, useRef, useSignal, useState } from "../dom.js";
 import { Empty, Loading, Op, Problem } from "../parts.js";
 
 const FOLLOW_MS = 2000;
 const KEPT = 200;
-const UNAVAILABLE = "__debezium_unavailable_value";
 const HINTS = ["newest", "earliest", "-100", "0@42", "30s", "10m", "2h", "1d", "2026-11-21T18:50:00"];
 const places = (offsets) => Object.entries(offsets).map(([partition, offset]) => `${partition}:${offset}`).join(",");
 
@@ -105,7 +104,7 @@ function Whole({ record }) {
     <div class="whole">
       <${Problem} problem=${problem} />
       ${full.before || full.after ? html`<${Difference} record=${full} />`
-        : full.value?.problem ? html`<p class="wrong">${full.value.problem}</p><pre>${full.value.datum}</pre>`
+        : full.value?.problem ? html`<p class="wrong">${full.value.problem}</p>`
         : full.value?.bytes != null && html`<pre>${JSON.stringify(full.value.datum, null, 2)}</pre>`}
       <dl class="pairs">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
       ${full.against && html`<p class="muted">The row before is not in the log (it is with REPLICA IDENTITY FULL): compared with the key's record before, ${full.against}.</p>`}
@@ -156,10 +155,10 @@ export function Records({ topic, partitions }) {
   const begin = (used = form) => read({ from: used.from === "newest" ? "" : used.from }, used);
   useEffect(() => {
     begin();
-    const again = () => begin();
-    document.addEventListener("walflow-reload", again);
-    return () => { asked.current += 1; document.removeEventListener("walflow-reload", again); };
+    return () => { asked.current += 1; };
   }, []);
+  useSignal("reload", () => begin());
+  useSignal("escape", () => setOpen(null));
   useEffect(() => {
     if (!follow) return undefined;
     let gone = false, under_way = false;

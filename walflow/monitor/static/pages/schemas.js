@@ -1,7 +1,7 @@
 // Schemas: subjects, their versions, and what changed from one to the next.
 import { useAsked } from "../api.js";
 import { html, useState } from "../dom.js";
-import { plural } from "../format.js";
+import { NONE, plural } from "../format.js";
 import { Asked, Empty, Grid, href, Search } from "../parts.js";
 
 function List() {
@@ -17,7 +17,7 @@ function List() {
         <${Grid} label="Subjects" heads=${["subject", "#versions", "#latest", "#schema id", "type"]}>
           ${shown.map((each) => html`
             <tr key=${each.subject}><td><a href=${href("schemas", each.subject)} data-row>${each.subject}</a></td>
-              <td class="number">${each.versions ?? ""}</td><td class="number">${each.latest ?? ""}</td><td class="number">${each.id ?? ""}</td><td>${each.type ?? ""}</td></tr>`)}
+              <td class="number">${each.versions ?? NONE}</td><td class="number">${each.latest ?? NONE}</td><td class="number">${each.id ?? NONE}</td><td>${each.type ?? NONE}</td></tr>`)}
         <//>`;
     }}<//>`;
 }
@@ -44,9 +44,9 @@ function Subject({ name }) {
     <p class="crumbs"><a href="#/schemas">Schemas</a></p>
     <h1 class="name">${name}</h1>
     <${Asked} asked=${asked} what="the versions">${(about) => html`
-      <p>${plural(about.versions.length + about.older, "version")}, newest first${about.level && html`; new ones are held to <strong>${about.level}</strong>`}${topic !== name && html`; topic <a href=${href("topics", topic)} data-row>${topic}</a>`}</p>
+      <p>${plural(about.versions.length + about.older, "version")}, newest first${about.level && html`; compatibility <strong>${about.level}</strong>${about.level === "NONE" && ": the registry takes any new one"}`}${topic !== name && html`; topic <a href=${href("topics", topic)} data-row>${topic}</a>`}</p>
       ${about.versions.map((version, number) => html`<${Version} key=${version.version} version=${version} open=${number === 0} />`)}
-      ${about.older > 0 && html`<p class="muted">${about.older} older ones are not shown: <code>walflow schemas get ${name} --version 1</code>.</p>`}`}<//>`;
+      ${about.older > 0 && html`<p class="muted">${plural(about.older, "older one")} not shown here; <code>walflow schemas get ${name} --version 1</code> prints the first.</p>`}`}<//>`;
 }
 
 export function Schemas({ path }) {

@@ -4,9 +4,10 @@ import { Chart } from "../chart.js";
 import { bytes, count, duration, moment, NONE, plural, rate } from "../format.js";
 import { html, useState } from "../dom.js";
 import { useLive } from "../live.js";
-import { Asked, Empty, Grid, href, Problem, Search, State } from "../parts.js";
+import { Asked, Empty, Grid, href, Problem, Search, State, Tabs } from "../parts.js";
 import { Records } from "./records.js";
 
+const TABS = [["records", "Records"], ["partitions", "Partitions"], ["consumers", "Consumers"], ["settings", "Settings"]];
 const live = (reading) => (reading && !reading.broker.unreachable ? Object.fromEntries(reading.broker.topics.map((topic) => [topic.name, topic])) : {});
 const lags = (reading) => Object.fromEntries((reading?.tables || []).map((table) => [table.topic, table]));
 
@@ -30,7 +31,7 @@ function List() {
       const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow.connect."))));
       if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>walflow demo</code> brings the users' one.`}</p><//>`;
       return html`
-        <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#now", "#stream is behind", "newest record"]}>
+        <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#offsets a second", "#stream is behind", "newest record"]}>
           ${shown.map((topic) => html`
             <tr key=${topic.name}>
               <td><a href=${href("topics", topic.name)} data-row>${topic.name}</a></td>
@@ -50,11 +51,11 @@ function Partitions({ topic, reading }) {
   const applied = reading && !reading.stream.unreachable
     ? Object.fromEntries(reading.stream.applied.filter((each) => each.topic === topic.name).map((each) => [each.partition, each])) : {};
   return html`
-    <${Grid} label="Partitions" heads=${["#partition", "#leader", "in sync", "#first", "#end", "#applied by the stream", "#size"]}>
+    <${Grid} label="Partitions" heads=${["partition", "leader", "replicas in sync", "#first offset", "#end", "#applied by the stream", "#size"]}>
       ${topic.partitions.map((each) => html`
         <tr key=${each.number}>
-          <td class="number">${each.number}</td><td class="number">${each.leader}</td>
-          <td>${each.in_sync.length < each.replicas.length ? html`<${State} word="behind" /> ` : ""}${each.in_sync.join(", ")} of ${each.replicas.join(", ")}</td>
+          <td>${each.number}</td><td>broker ${each.leader}</td>
+          <td title=${`Brokers ${each.in_sync.join(", ")} of ${each.replicas.join(", ")}`}>${each.in_sync.length} of ${each.replicas.length} ${each.in_sync.length < each.replicas.length && html`<${State} word="behind" />`}</td>
           <td class="number">${count(now[each.number]?.first ?? each.first)}</td>
           <td class="number">${count(now[each.number]?.end ?? each.end)}</td>
           <td class="number">${applied[each.number] ? count(applied[each.number].offset) : NONE}</td>
@@ -72,15 +73,17 @@ function Groups({ topic, behind }) {
   const groups = topic.groups.map((each) => ({
     group: each.group, state: each.state, exact: true, for: null,
     lag: each.partitions.reduce((total, partition) => total + partition.lag, 0),
+    places: each.partitions.map((partition) => `${partition.number}: ${count(partition.lag)}`).join(", "),
   }));
   const all = stream ? [stream, ...groups] : groups;
   if (!all.length) return html`<${Empty}><p>No consumer group has an offset in this topic, and the stream does not read it.</p><//>`;
   return html`
-    <${Grid} label="Consumers" heads=${["consumer", "state", "#behind", "#for"]}>
+    <${Grid} label="Consumers" heads=${["consumer", "state", "#records behind", "by partition", "#oldest waits"]}>
       ${all.map((each) => html`
-        <tr key=${each.group}><td>${each.group}</td><td><${State} word=${each.state} /></td>
-          <td class="number">${each.lag == null ? NONE : `${each.exact ? "" : "≤ "}${count(each.lag)}`}</td><td class="number">${duration(each.for)}</td></tr>`)}
-    <//>`;
+        <tr key=${each.group}><td>${each.group}</td><td><${State} word=${each.state} title=${each.state === "Empty" ? "Nobody of the group is connected" : null} /></td>
+          <td class="number">${each.lag == null ? NONE : `${each.exact ? "" : "≤ "}${count(each.lag)}`}</td><td>${each.places || NONE}</td><td class="number">${duration(each.for)}</td></tr>`)}
+    <//>
+    ${topic.groups_left_out > 0 && html`<p class="muted">${plural(topic.groups_left_out, "further group")} of this Kafka not looked at.</p>`}`;
 }
 
 function Topic({ name }) {
@@ -91,19 +94,18 @@ function Topic({ name }) {
   const lines = [line("written", `topic ${name} per_second`)];
   if (behind) lines.push(line("applied", `table ${behind.table} applied_per_second`));
   const [tab, setTab] = useState("records");
+  const head = html`<p class="crumbs"><a href="#/topics">Topics</a></p><h1 class="name">${name}</h1>`;
+  if (asked.problem && !asked.value) return html`${head}<${Problem} problem=${asked.problem} again=${asked.reload} />`;
   return html`
-    <p class="crumbs"><a href="#/topics">Topics</a></p>
-    <h1 class="name">${name}</h1>
+    ${head}
     <${Chart} title="Offsets a second" at=${at} least=${5} lines=${lines} shown=${(value) => rate(value, "")} height=${130} />
-    <div class="tabs" role="tablist">
-      ${[["records", "Records"], ["partitions", "Partitions"], ["consumers", "Consumers"], ["settings", "Settings"]].map(([key, label]) => html`
-        <button type="button" role="tab" aria-selected=${tab === key} onClick=${() => setTab(key)}>${label}</button>`)}
-    </div>
-    ${tab === "records" ? html`<${Records} topic=${name} partitions=${asked.value?.partitions.map((each) => each.number) || []} />` : html`
-    <${Asked} asked=${asked} what="the topic">${(topic) =>
-      tab === "partitions" ? html`<${Partitions} topic=${topic} reading=${reading} />`
-      : tab === "consumers" ? html`<${Groups} topic=${topic} behind=${behind} />`
-      : html`<${About} topic=${topic} />`}<//>`}`;
+    <${Tabs} label="Of the topic" tabs=${TABS} chosen=${tab} choose=${setTab}>
+      ${tab === "records" ? html`<${Records} topic=${name} partitions=${asked.value?.partitions.map((each) => each.number) || []} />` : html`
+      <${Asked} asked=${asked} what="the topic">${(topic) =>
+        tab === "partitions" ? html`<${Partitions} topic=${topic} reading=${reading} />`
+        : tab === "consumers" ? html`<${Groups} topic=${topic} behind=${behind} />`
+        : html`<${About} topic=${topic} />`}<//>`}
+    <//>`;
 }
 
 function About({ topic }) {

@@ -25,7 +25,7 @@ function Differences({ result }) {
 function Result({ result }) {
   return html`
     <p class="muted">Ended ${time(result.at_ms)}, ${ago(result.at_ms)}; took ${duration(result.seconds * 1000)}${result.is_partial ? "; only some rows were compared" : ""}.</p>
-    <${Grid} label="Tables" heads=${["table", "verdict", "#rows", "#missing", "#different", "#extra", ""]}>
+    <${Grid} label="Tables" heads=${["table", "verdict", "#rows", "#missing", "#different", "#extra", "note"]}>
       ${result.tables.map((each) => html`
         <tr key=${each.table}><td>${each.table}</td><td><${State} word=${each.verdict} /></td><td class="number">${count(each.rows)}</td><td class="number">${count(each.missing)}</td>
           <td class="number">${count(each.different)}</td><td class="number">${count(each.extra)}</td><td class="reason"><${Sentence} text=${each.note} /></td></tr>`)}
@@ -43,7 +43,7 @@ function Last({ state }) {
     ${newest.length ? html`<h2>Last result</h2><${Result} result=${newest[0]} />`
       : html`<${Empty}><p>Nothing was compared yet. The button above compares while changes flow; <code>walflow verify</code> does the same in a terminal.</p><//>`}
     ${newest.length > 1 && html`
-      <h2>Before</h2>
+      <h2>Earlier results</h2>
       ${newest.slice(1).map((each) => html`
         <details class="version" key=${each.at_ms}><summary data-row><${State} word=${each.verdict} /> <span class="muted">${time(each.at_ms)}, ${plural(each.tables.length, "table")}${each.is_partial ? ", some rows only" : ""}</span></summary>
           <${Result} result=${each} /></details>`)}`}`;
