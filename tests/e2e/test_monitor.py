@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import kafka
 import pytest
 import requests
 from cassandra.cluster import Session
+from kafka.structs import OffsetAndMetadata
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import Stack
 from tests.e2e.avro_records import Table, send
 from tests.e2e.heartbeats import SECRET, heartbeats
+from tests.e2e.own_topic import topic_of_two_partitions
+from tests.e2e.test_status import insert, paused
 from tests.stack_environment import COMPOSE
 from walflow.connectors.secrets import MASK
 from walflow.install.prerequisites import require_chromium
@@ -26,6 +30,19 @@ WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 SCRIPT = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
 SECONDS = 30_000
 """Bound of each wait for a page, in ms: the machine may be busy with the pipeline."""
+MOST_TABS = 100
+"""More than a page of the tests has to reach."""
+NAMELESS = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+    .filter((each) => !(each.ariaLabel || each.innerText.trim() || each.labels?.length))
+    .map((each) => each.outerHTML)"""
+"""What can be used without a name for who cannot see it."""
+FOCUSED = """() => {
+    if (document.activeElement === document.body) return null;
+    const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+    const name = document.activeElement.ariaLabel || document.activeElement.innerText.trim();
+    return [name, outlineStyle !== "none" && parseFloat(outlineWidth) >= 2];
+}"""
+"""The name of what has the focus, and whether it is seen to have it; null: nothing has."""
 
 expect.set_options(timeout=SECONDS)
 
@@ -64,18 +81,25 @@ Opened = Callable[..., Page]
 
 @pytest.fixture
 def opened(browser: Browser, monitor: Monitor) -> Iterator[Opened]:
-    """Opens a page with the token; at the end, no page may have complained on its console."""
+    """Opens a page with the token; at the end, no page may have complained on its console.
+
+    A browser complains of every refusal: `is_refused` where one is meant.
+    """
     complaints: list[str] = []
     contexts = []
 
-    def open_page(path: str = "#/", with_token: bool = True, **context: Any) -> Page:
+    def open_page(
+        path: str = "#/", with_token: bool = True, is_refused: bool = False, **context: Any
+    ) -> Page:
         contexts.append(browser.new_context(**({"viewport": WIDE} | context)))
         page = contexts[-1].new_page()
         page.set_default_timeout(SECONDS)
         page.on(
             "console",
             lambda said: (
-                complaints.append(said.text) if said.type in ("error", "warning") else None
+                complaints.append(said.text)
+                if said.type in ("error", "warning") and not (is_refused and "401" in said.text)
+                else None
             ),
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -118,6 +142,12 @@ def table(stack: Stack, target: Session) -> Iterator[Table]:
     target.execute(f"DROP TABLE IF EXISTS {made.name}")
 
 
+@pytest.fixture
+def own_topic(stack: Stack) -> Iterator[str]:
+    with topic_of_two_partitions(stack.settings) as name:
+        yield name
+
+
 def is_as_wide_as_its_window(page: Page) -> bool:
     """Whether nothing has to be scrolled sideways, the insides of tables excepted."""
     root = "document.documentElement"
@@ -155,6 +185,7 @@ def test_each_page_shows_what_is_there(
         expect(page.locator("main .note.loading")).to_have_count(0)
         expect(page.locator("main [role=alert] button")).to_have_count(0)  # no refusal is shown
         assert is_as_wide_as_its_window(page), path
+        assert page.evaluate(NAMELESS) == [], path
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
 
 
@@ -295,6 +326,90 @@ def test_tables_are_compared_by_a_button(opened: Opened) -> None:
     expect(result.locator(".state")).to_have_text("equal")
 
 
+def test_a_comparison_that_waits_is_stopped_by_a_button(
+    stack: Stack, opened: Opened, source: Any, eventually: Any
+) -> None:
+    def waiting() -> int:
+        """Comparisons that wait until the replication slot is past what was committed."""
+        with source.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE query LIKE 'SELECT confirmed_flush_lsn - %' AND pid <> pg_backend_pid()"
+            )
+            return int(cursor.fetchone()[0])
+
+    page = opened("#/verify")
+    with paused(stack):
+        insert(source)
+        page.locator("select").select_option("public.created_users")
+        page.get_by_role("button", name="Compare").click()
+        eventually(waiting, 1)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("alert")).to_have_text("It was stopped.")
+        eventually(waiting, 0)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.get_by_role("button", name="Compare")).to_be_enabled()
+
+
+def test_a_consumer_group_is_shown_with_how_far_it_is_behind(
+    stack: Stack, opened: Opened, own_topic: str, eventually: Any
+) -> None:
+    places = [kafka.TopicPartition(own_topic, number) for number in (0, 1)]
+    kafka_address = stack.settings.address("kafka")
+    producer = kafka.KafkaProducer(bootstrap_servers=kafka_address)
+    for partition in (0, 0, 0, 0, 0, 1):
+        producer.send(own_topic, value=b"read by a group", partition=partition)
+    producer.close()
+    group = kafka.KafkaConsumer(
+        own_topic, bootstrap_servers=kafka_address, group_id=own_topic, enable_auto_commit=False
+    )
+    page = opened(f"#/topics/{own_topic}")
+
+    def commit(*offsets: int) -> None:
+        at = (OffsetAndMetadata(offset, "", -1) for offset in offsets)
+        group.commit(dict(zip(places, at, strict=True)))
+
+    def expect_shown(state: str, behind: str, by_partition: str) -> None:
+        page.keyboard.press("r")
+        expect(page.locator("tbody td")).to_have_text([own_topic, state, behind, by_partition, "–"])
+
+    def assigned() -> set[kafka.TopicPartition]:
+        group.poll(timeout_ms=100)
+        found: set[kafka.TopicPartition] = group.assignment()
+        return found
+
+    try:
+        eventually(assigned, set(places))
+        commit(2, 0)
+        page.get_by_role("tab", name="Consumers").click()
+        expect_shown("stable", "4", "0: 3, 1: 1")
+        commit(5, 1)
+        expect_shown("stable", "0", "0: 0, 1: 0")
+    finally:
+        group.close()
+    expect_shown("empty", "0", "0: 0, 1: 0")
+    with admin(stack.settings) as client:
+        client.delete_groups([own_topic])
+
+
+def test_actions_are_reached_by_tab_and_seen_to_have_the_focus(opened: Opened) -> None:
+    page = opened("#/connectors")
+    page.reload()  # a followed link leads the focus to the content, behind the frame
+    expect(page.locator("tr", has_text="users").first).to_contain_text("running")
+    reached = []
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(FOCUSED))
+        if reached[-1] is None:
+            break
+    names = [name for name, _ in reached[:-1]]
+    assert reached[-1] is None, names
+    wanted = {"To the content", "Topics", "changes allowed", "Light or dark", "Shortcuts"}
+    wanted |= {"Paste a connector", "Connectors", "users", "Pause", "Restart", "Stop"}
+    assert wanted <= set(names)
+    assert [name for name, is_seen in reached[:-1] if not is_seen] == []
+
+
 def test_pages_are_used_by_keyboard(opened: Opened) -> None:
     page = opened("#/")
     page.keyboard.press("2")
@@ -309,8 +424,34 @@ def test_pages_are_used_by_keyboard(opened: Opened) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Shortcuts")).to_be_hidden()
     page.keyboard.press("t")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_topic_is_looked_through_by_keyboard(stack: Stack, opened: Opened) -> None:
+    page = opened("#/topics")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type(stack.settings.source_topic)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(stack.settings.source_topic)
+    expect(page.locator("main")).to_be_focused()
+
+    expect(page.locator(".record").first).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator(".record .whole")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".record .whole")).to_have_count(0)
+
+    page.get_by_role("tab", name="Records").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Partitions")).to_be_focused()
+    expect(page.get_by_role("tabpanel", name="Partitions")).to_contain_text("first offset")
 
 
 def test_without_the_token_a_page_reads_and_changes_nothing(
@@ -324,7 +465,6 @@ def test_without_the_token_a_page_reads_and_changes_nothing(
     dialog.get_by_label("Token").fill(monitor.token)
     dialog.get_by_role("button", name="Allow").click()
     expect(page.get_by_role("button", name="changes allowed")).to_be_visible()
-
     pause = f"{monitor.url}/api/connectors/users/pause"
     for headers in ({}, {tokens.HEADER: "wrong"}):
         assert requests.post(pause, headers=headers, timeout=10).status_code == 401
@@ -335,6 +475,32 @@ def test_without_the_token_a_page_reads_and_changes_nothing(
     assert state["state"] == "RUNNING"
     if stack.settings.mode != COMPOSE:
         assert stat.S_IMODE(tokens.path(stack.settings).stat().st_mode) == 0o600
+
+
+def test_an_action_without_the_token_is_refused_and_tells_where_the_token_is(
+    opened: Opened, monitor: Monitor
+) -> None:
+    page = opened("#/connectors", with_token=False, is_refused=True)
+    dialog = page.get_by_role("dialog", name="Allow changes")
+    for path, action in (
+        ("#/connectors", "Pause"),
+        ("#/connectors/new", "Validate"),
+        ("#/verify", "Compare"),
+    ):
+        page.goto(f"{monitor.url}/{path}")
+        page.get_by_role("button", name=action).first.click()
+        expect(dialog).to_contain_text("walflow monitor --token")
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+    page.goto(f"{monitor.url}/#token=of-a-monitor-before")
+    page.goto(f"{monitor.url}/#/verify")
+    page.get_by_role("button", name="Compare").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("each start draws another one")
+    expect(page.get_by_role("button", name="read only")).to_have_count(1)
+    refused = requests.post(f"{monitor.url}/api/verify", json=[], timeout=10)
+    assert refused.status_code == 401
+    assert "`walflow monitor --token` prints it" in refused.json()["error"]
 
 
 def test_other_names_of_the_host_and_other_sites_are_refused(monitor: Monitor) -> None:

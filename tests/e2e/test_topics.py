@@ -16,9 +16,9 @@ import pytest
 from tests.conftest import Stack, walflow
 from tests.e2e import avro_records
 from tests.e2e.avro_records import Table, encoded
+from tests.e2e.own_topic import topic_of_two_partitions
 from tests.stack_environment import STACK
 from walflow.settings import HOME
-from walflow.topics.clients import admin
 
 WALFLOW = str(HOME / ".venv" / "bin" / "walflow")
 LARGE = 120
@@ -44,13 +44,8 @@ def user(stack: Stack, source: Any) -> str:
 
 @pytest.fixture
 def own_topic(stack: Stack) -> Iterator[str]:
-    """A topic of two partitions, gone afterwards."""
-    name = f"e2e_{uuid4().hex[:8]}"
-    with admin(stack.settings) as client:
-        client.create_topics({name: {"num_partitions": 2, "replication_factor": 1}})
-        client.wait_for_topics([name])
+    with topic_of_two_partitions(stack.settings) as name:
         yield name
-        client.delete_topics([name])
 
 
 def tailed(stack: Stack, *arguments: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Who may ask the monitor: loopback's names only, no foreign page, and changes with the token only."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from walflow.errors import WalflowError
 from walflow.monitor import token as tokens
-from walflow.monitor.guard import guarded, headers, is_own_host, policy
-from walflow.monitor.server import STATIC
+from walflow.monitor.guard import READING, guarded, headers, is_own_host, policy
+from walflow.monitor.server import STATIC, application
 from walflow.settings import Settings
 
 PAGE = '<script src="a.js"></script><script type="importmap">{"a": 1}</script>'
@@ -58,6 +59,26 @@ def test_whatever_is_no_reading_needs_the_token(method: str, token: str, status:
         return answer.status
 
     assert asked(ask) == status
+
+
+def test_every_action_is_refused_without_the_token_in_a_sentence(settings: Settings) -> None:
+    async def refusals() -> dict[str, tuple[int, str]]:
+        app = application(settings, "right")
+        app.cleanup_ctx.clear()  # nothing is asked of any server
+        changing = [
+            (route.method, re.sub(r"{\w+}", "pause", route.resource.canonical))
+            for route in app.router.routes()
+            if route.method not in READING and route.resource is not None
+        ]
+        async with TestClient(TestServer(app)) as client:
+            answers = [(path, await client.request(method, path)) for method, path in changing]
+            return {path: (answer.status, await answer.text()) for path, answer in answers}
+
+    found = asyncio.run(refusals())
+
+    assert {"/api/verify", "/api/apply-connector", "/api/connectors/pause/pause"} <= set(found)
+    for path, (status, text) in found.items():
+        assert status == 401 and "`walflow monitor --token` prints it" in text, path
 
 
 def test_reading_needs_none() -> None:

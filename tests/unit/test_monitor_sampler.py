@@ -120,14 +120,27 @@ def test_a_reading_that_fails_is_followed_by_one_over_new_connections(
     assert (readers.opened, readers.closed) == (2, 2)
 
 
-def test_while_nobody_watches_readings_are_seldom() -> None:
-    async def interval() -> tuple[float, float]:
-        made = Sampler(Readers())
-        alone = made.interval
-        with made._watching():
-            return alone, made.interval
+def test_while_nobody_watches_readings_are_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "WATCHED_SECONDS", 0.01)
+    monkeypatch.setattr(sampler, "UNWATCHED_SECONDS", 600)
+    readers = Readers()
 
-    assert asyncio.run(interval()) == (sampler.UNWATCHED_SECONDS, sampler.WATCHED_SECONDS)
+    async def run() -> int:
+        made = Sampler(readers)
+        task = asyncio.create_task(made.run())
+        while not readers.count:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # ten times what it would take while somebody watches
+        alone = readers.count
+        async for _ in made.readings():
+            if readers.count > alone + 1:  # a watcher ends the long pause
+                break
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        made.close()
+        return alone
+
+    assert asyncio.run(run()) == 1
 
 
 @pytest.fixture

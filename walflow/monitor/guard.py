@@ -17,6 +17,14 @@ SCRAPED_AS = "monitor"
 READING = frozenset({"GET", "HEAD"})
 _FOREIGN = frozenset({"cross-site", "same-site"})
 """Values of Sec-Fetch-Site of a page that is not the monitor's (W3C Fetch Metadata)."""
+MISSING = (
+    f"This changes something and needs the token, in the header {HEADER}:"
+    " `walflow monitor --token` prints it."
+)
+WRONG = (
+    "This is not the token of the monitor that runs now, since each start draws another one:"
+    " `walflow monitor --token` prints it."
+)
 _INLINE = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -41,10 +49,9 @@ def guarded(token: str) -> Middleware:
         is_api = request.path.startswith("/api/")
         if is_api and request.headers.get("Sec-Fetch-Site") in _FOREIGN:
             return refusal(403, "Another site's page may not ask the monitor.")
-        if request.method not in READING and not is_right(token, request.headers.get(HEADER, "")):
-            return refusal(
-                401, "This changes something and needs the token: `walflow monitor` prints it."
-            )
+        given = request.headers.get(HEADER, "")
+        if request.method not in READING and not is_right(token, given):
+            return refusal(401, WRONG if given else MISSING)
         return await handler(request)
 
     return guard

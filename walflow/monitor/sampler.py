@@ -72,11 +72,6 @@ class Sampler:
                 if reading is not None:
                     yield reading
 
-    @property
-    def interval(self) -> float:
-        """Seconds from one reading to the next."""
-        return WATCHED_SECONDS if self._watchers else UNWATCHED_SECONDS
-
     def close(self) -> None:
         if self._reader is not None:
             self._thread.submit(self._reader.close)
