@@ -24,6 +24,12 @@ TABLE_RULES = {
         "columns": ["id", "city", "at", "note", "document"],
         "timestamps": "micros",
     },
+    "public.e2e_traced": {
+        "target": "e2e_traced_by_name",
+        "exclude": ["secret"],
+        "rename": {"amount": "Amount due"},
+        "mask": {"name": "hash", "email": "hash", "phone": "redact", "post_code": "truncate:2"},
+    },
     "public.e2e_counted": {"mask": {"owner": "redact"}},
 }
 AGGREGATES = {

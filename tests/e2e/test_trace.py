@@ -1,11 +1,15 @@
 """One key at every hop of the real pipeline, where all hops have happened and where one has not."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg2
 import pytest
 from cassandra.cluster import Session
 
@@ -16,7 +20,7 @@ from walflow.readings.reader import read
 from walflow.trace.tracing import Request
 from walflow.trace.tracing import trace as traced
 
-TABLE = "e2e_traced"
+TABLE, TARGET = "e2e_traced", "e2e_traced_by_name"
 WHOLE_TOPIC = 1_000_000
 """More records than the tests of a run leave."""
 
@@ -121,22 +125,24 @@ def test_a_write_of_somebody_else_is_told_as_such(
     assert trace(stack, "created_users", user)["agree"]
 
 
-@pytest.fixture
-def composite(stack: Stack, source: Any) -> Iterator[str]:
-    """A captured table whose key is of a time and a text, types that are converted."""
-    with source.cursor() as cursor:
+@pytest.fixture(scope="module")
+def composite(stack: Stack, target: Session) -> Iterator[str]:
+    """A captured table with a rule (tests/table_rules.py), whose key is of a time and a masked text."""
+    with closing(psycopg2.connect(stack.settings.postgres_dsn())) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
         cursor.execute(
-            f"CREATE TABLE {TABLE} (at timestamptz, name text, amount numeric(12,2),"
-            " PRIMARY KEY (at, name))"
+            f"CREATE TABLE {TABLE} (at timestamptz, name text, amount numeric(12,2), email text,"
+            " phone text, post_code text, secret text, PRIMARY KEY (at, name))"
         )
-    try:
-        added = stack.walflow("tables", "add", TABLE)
-        assert added.returncode == 0, added.stderr
-        yield TABLE
-    finally:
-        stack.walflow("tables", "remove", TABLE)
-        with source.cursor() as cursor:
+        try:
+            added = stack.walflow("tables", "add", TABLE)
+            assert added.returncode == 0, added.stderr
+            yield TABLE
+        finally:
+            stack.walflow("tables", "remove", TABLE)
             cursor.execute(f"DROP TABLE {TABLE}")
+    target.execute(f"TRUNCATE {TARGET}")
 
 
 def test_a_composite_key_with_converted_types_is_found_in_every_partition(
@@ -144,13 +150,60 @@ def test_a_composite_key_with_converted_types_is_found_in_every_partition(
 ) -> None:
     at = datetime(2026, 11, 21, 18, 50, 0, 123000, tzinfo=UTC)
     with source.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {composite} VALUES (%s, 'DE', 1.50), (%s, 'FR', 2)", (at, at))
+        cursor.execute(
+            f"INSERT INTO {composite} (at, name, amount) VALUES (%s, 'DE', 1.50), (%s, 'FR', 2)",
+            (at, at),
+        )
     key = json.dumps([at.isoformat(), "DE"])
     eventually(lambda: trace(stack, composite, key)["agree"], True, 120)
     told = trace(stack, composite, key)
     assert [event["op"] for event in told["kafka"]["events"]] == ["create"]
-    assert told["cassandra"]["amount"]["value"] == "1.50"
+    assert told["cassandra"]["Amount due"]["value"] == "1.50"
     assert not told["kafka"]["by_partitioner"]
+
+
+def test_masked_and_renamed_columns_agree_and_a_change_made_by_hand_is_named(
+    stack: Stack, source: Any, target: Session, composite: str, eventually: Any
+) -> None:
+    def masked(text: str) -> str:
+        key = stack.settings.masking.key.encode()
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+    at = datetime(2026, 11, 21, 18, 50, 0, 456000, tzinfo=UTC)
+    with source.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {composite} VALUES (%s, 'Ada', 2, 'a@b', '123', '80331', 'unsaid')", (at,)
+        )
+        cursor.execute(f"UPDATE {composite} SET amount = 3.50 WHERE at = %s", (at,))
+    key = json.dumps([at.isoformat(), "Ada"])
+    eventually(lambda: trace(stack, composite, key)["agree"], True, 120)
+    told = trace(stack, composite, key)
+    assert [event["op"] for event in told["kafka"]["events"]] == ["create", "update"]
+    assert told["postgresql"]["columns"]["email"] == "a@b"
+    assert {name: cell["value"] for name, cell in told["cassandra"].items()} == {
+        "at": "2026-11-21T18:50:00.456+00:00",
+        "name": masked("Ada"),
+        "Amount due": "3.50",
+        "email": masked("a@b"),
+        "phone": "***",
+        "post_code": "80",
+    }
+
+    target.execute(
+        f"""UPDATE {TARGET} SET "Amount due" = 9, email = 'a@b' WHERE at = %s AND name = %s""",
+        (at, masked("Ada")),
+    )
+    told = trace(stack, composite, key)
+    assert told["sentence"].startswith(
+        "They differ (columns amount, email), though every hop has happened. Amount due, email in"
+        " Cassandra was written later than the last event's stamp"
+    )
+    differing = [name for name, cell in told["cassandra"].items() if cell["differs"]]
+    assert differing == ["Amount due", "email"]
+    shown = stack.walflow("trace", composite, key)
+    assert shown.returncode == 1
+    for part in (f"{stack.settings.cassandra.keyspace}.{TARGET}", "Amount due", masked("a@b")[:40]):
+        assert part in shown.stdout
 
 
 def test_a_key_that_nobody_has_and_a_table_that_is_not_captured(stack: Stack) -> None:

@@ -279,7 +279,9 @@ class _Tracing:
             there = target.TargetRows(planned, self._session).versions([side.key]).get(side.key)
         if there is None:
             return None
-        here = SourceRows(planned, self._cursor).versions([side.key]).get(side.key)
+        # By PostgreSQL's key: the target's may be masked, and cannot be turned back.
+        condition = source.condition(self._cursor, self._table, self._texts)
+        here = SourceRows(planned, self._cursor).versions_where(condition).get(side.key)
         cells = [
             TargetCell(column.source, column.target, text, text, None, False)
             for column, value in zip(planned.key, values(side.key), strict=True)

@@ -92,19 +92,25 @@ class SourceRows:
 
         That is xmin, the transaction that wrote the row as it is (documentation, "System Columns").
         """
+        # A masked key cannot be turned back: then every row is read.
+        among = self._among(keys) if self._plan.finds_by_key else ""
+        return self._versions(among, frozenset(keys).__contains__)
+
+    def versions_where(self, condition: str) -> dict[bytes, tuple[bytes, bytes]]:
+        """The same of the rows for which an SQL condition holds."""
+        return self._versions(f" WHERE ({condition})")
+
+    def _versions(
+        self, which: str, wanted: Wanted | None = None
+    ) -> dict[bytes, tuple[bytes, bytes]]:
         found: dict[bytes, tuple[bytes, bytes]] = {}
-        wanted = frozenset(keys)
         xmin_bytes = 8  # a length and four bytes
 
         def take(key: bytes, rest: bytes) -> None:
-            if key in wanted:
-                found[key] = (rest[:-xmin_bytes], rest[-xmin_bytes:])
+            found[key] = (rest[:-xmin_bytes], rest[-xmin_bytes:])
 
-        query = f"SELECT {self._columns}, t.xmin FROM {self._plan.source.from_clause} AS t"
-        if self._plan.finds_by_key:
-            query += self._among(keys)
-        # Else every row is read: a masked key cannot be turned back.
-        self._copy(query, [*self._rest, None], take)
+        query = f"SELECT {self._columns}, t.xmin FROM {self._plan.source.from_clause} AS t{which}"
+        self._copy(query, [*self._rest, None], take, wanted)
         return found
 
     def given_keys(self, rows: Sequence[Sequence[str]]) -> list[bytes]:
