@@ -1,17 +1,19 @@
 """Stand-ins for the official images: which takes the place of which, and how they are built."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from walflow.compose.program import compose
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME
 
@@ -89,6 +91,22 @@ def build_all() -> None:
         _build(folder, stand_in(image))
 
 
+def build_ours(environment: Mapping[str, str]) -> None:
+    """The images of the three Dockerfiles, at the same time: `up` builds one after the other.
+
+    Args:
+        environment: beside this process's own.
+
+    Raises:
+        WalflowError: a build failed.
+    """
+    compose_file = yaml.safe_load((HOME / "docker-compose.yml").read_text())
+    built = {s["image"]: name for name, s in compose_file["services"].items() if "build" in s}
+    print(f"{', '.join(image.partition(':')[0] for image in built)} …", flush=True)
+    command, _ = compose()
+    _run([*command, "build", "--parallel", *built.values()], environment=environment)
+
+
 def _import_debian() -> None:
     if subprocess.run(["docker", "image", "inspect", DEBIAN], capture_output=True).returncode == 0:
         return
@@ -134,9 +152,17 @@ def _add_certificates(tar: tarfile.TarFile) -> None:
         tar.add(path, f"certificates/{path.name}")
 
 
-def _run(command: list[str], given: Any = None) -> None:
+def _run(
+    command: list[str], given: Any = None, environment: Mapping[str, str] | None = None
+) -> None:
     result = subprocess.run(
-        command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdin=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=HOME,
+        env=os.environ | dict(environment or {}),
     )
     if result.returncode != 0:
         tail = "\n".join(result.stdout.splitlines()[-30:])
