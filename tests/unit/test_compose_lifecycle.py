@@ -1,18 +1,21 @@
 """What `down` and `up` make of what Docker says; `docker` is a program here that says as told."""
 
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from walflow.compose import lifecycle
-from walflow.compose.containers import Container
+from walflow.compose.containers import NEVER, SERVICE_LABEL, Container
 from walflow.compose.file import ComposeService
 from walflow.errors import WalflowError
 from walflow.settings import Settings
 
 KAFKA = ComposeService("kafka", 512, (), (), runs_once=False)
 Program = Callable[[str, str], None]
+VERSION = 'case "$1 $2" in\n"compose version") echo 2.32.1;;'
 RECORDING = 'compose*) echo "$*" >>said'
 
 
@@ -33,7 +36,7 @@ def compose_that(script: str) -> str:
     """A `docker` without containers, whose `compose down` is the script."""
     return (
         'case "$1 $2" in\n"compose version") echo 2.32.1;;\n'
-        f'"compose stop"|"compose rm") ;;\n"compose down") {script};;\nps*) ;;\n*) exit 1;;\nesac'
+        f'"compose down") {script};;\nps*) ;;\n*) exit 1;;\nesac'
     )
 
 
@@ -55,15 +58,30 @@ def test_any_other_failure_of_down_is_told(program: Program) -> None:
 def test_down_removes_volumes_without_a_name_and_those_with_one_only_if_told_to(
     program: Program, tmp_path: Path, wipe: bool, flags: str
 ) -> None:
-    program("docker", f'case "$1 $2" in\n"compose version") echo 2.32.1;;\n{RECORDING};;\nesac')
+    told = {
+        "Id": "1a2b",
+        "Config": {"Labels": {SERVICE_LABEL: "kafka"}},
+        "State": {"Status": "exited", "ExitCode": 0, "StartedAt": NEVER, "FinishedAt": NEVER},
+        "RestartCount": 0,
+    }
+    there = f"ps*) echo 1a2b;;\ninspect*) echo {shlex.quote(json.dumps([told]))}"
+    program("docker", f"{VERSION}\n{RECORDING};;\n{there};;\nesac")
 
-    lifecycle.down(Settings(), wipe=wipe)  # type: ignore[call-arg]
+    assert lifecycle.down(Settings(), wipe=wipe) == 1  # type: ignore[call-arg]
 
     assert (tmp_path / "said").read_text().splitlines() == [
         "compose stop --timeout 30",
         "compose rm --force -v",
         f"compose down --remove-orphans{flags}",
     ]
+
+
+def test_without_containers_compose_is_asked_once(program: Program, tmp_path: Path) -> None:
+    program("docker", f"{VERSION}\n{RECORDING};;\nesac")
+
+    assert lifecycle.down(Settings(), wipe=True) == 0  # type: ignore[call-arg]
+
+    assert (tmp_path / "said").read_text() == "compose down --remove-orphans --volumes\n"
 
 
 def starting(restarts: int) -> Container:

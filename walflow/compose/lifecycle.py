@@ -120,9 +120,9 @@ def down(settings: Settings, *, wipe: bool) -> int:
     container would get them again, and all data is in named ones.
     """
     found = containers(project(settings))
+    removal = (["stop", "--timeout", str(STOP_SECONDS)], ["rm", "--force", "-v"])
     steps = (
-        ["stop", "--timeout", str(STOP_SECONDS)],
-        ["rm", "--force", "-v"],
+        *(removal if found else ()),
         ["down", "--remove-orphans", *(["--volumes"] if wipe else [])],
     )
     everything = {PROFILES: ",".join(sorted(_profiles(settings)))}
