@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 import requests
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal
@@ -20,6 +21,8 @@ from walflow.compose.containers import containers
 from walflow.compose.environment import project, variables
 from walflow.compose.lifecycle import started_services
 from walflow.compose.program import ask, compose
+from walflow.metrics.monitoring import jmx_rules
+from walflow.metrics.scraping import FILE as SCRAPED
 from walflow.settings import HOME
 
 pytestmark = pytest.mark.only("compose", "it is about containers")
@@ -88,6 +91,21 @@ def test_the_demo_runs_in_a_container_too_and_shows_addresses_of_this_machine(
     assert "gone from Cassandra" in demo.stderr
     for part in ("http://127.0.0.1:28080", "http://127.0.0.1:28081/subjects", "29021", "29092"):
         assert part in demo.stderr
+
+
+def test_each_target_of_the_profile_monitoring_gives_its_metrics(stack: Stack) -> None:
+    """Asked for by the monitor's container, since Prometheus' image has no stand-in."""
+    (asking,) = [
+        one.identifier for one in containers(project(stack.settings)) if one.service == "monitor"
+    ]
+    look = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode(), end='')"
+    for job in yaml.safe_load(SCRAPED.read_text())["scrape_configs"]:
+        (target,) = job["static_configs"][0]["targets"]
+        told = ask(["exec", asking, "python", "-c", look, f"http://{target}/metrics"])
+        given = {s.name for family in text_string_to_metric_families(told) for s in family.samples}
+        of_agent = {rule.name for rule in jmx_rules() if rule.server == job["job_name"]}
+        assert of_agent or "walflow_healthy" in given
+        assert of_agent <= given, job["job_name"]
 
 
 class _Writer(threading.Thread):
