@@ -5,10 +5,12 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from cassandra import DriverException
-from cassandra.cluster import NoHostAvailable, Session
+from cassandra.cluster import Session
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import array, col, explode, lit
@@ -23,6 +25,7 @@ from change_stream.packing import PACKED
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
+from change_stream.writer import TRANSIENT
 from walflow.aggregates import aggregates_of
 from walflow.errors import ExitCode, WalflowError
 from walflow.logs import configure, fields_of_reason
@@ -32,6 +35,7 @@ from walflow.stack.service import HALTED
 from walflow.tables import stream_pattern
 
 log = logging.getLogger("stream")
+Answer = TypeVar("Answer")
 MICRO_BATCH_RECORDS = 2000
 """Records in one Arrow batch where a batch is full of records anyway."""
 PUSHED_BYTES = 32
@@ -39,6 +43,8 @@ PUSHED_BYTES = 32
 PAUSE_SECONDS = 1.0
 POLL_SECONDS = 1
 ASK_SECONDS = 0.2
+AWAY = (DriverException, *TRANSIENT)
+"""What the driver raises while Cassandra is away, or goes away in the midst of an answer."""
 RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 """The last line of a Python traceback within Spark's message."""
 
@@ -96,6 +102,7 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
 
     Raises:
         StreamingQueryException, TaskFailed: it failed too often, or is to stop.
+        WalflowError: Cassandra is away for longer than `write_retry_seconds`.
     """
     failures: list[float] = []
     supervision = settings.supervision
@@ -103,7 +110,7 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     requests, told = RestartRequests(session), TaskFailures(session)
     while True:
         try:
-            request = requests.take_up()
+            request = _answered(config, requests.take_up)
             _run_until_asked(start(spark, settings, config), requests, request, told)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
@@ -137,14 +144,24 @@ def _session(config: StreamConfig) -> Session:
     Raises:
         WalflowError: they are not there within `write_retry_seconds`.
     """
+    session = _answered(config, lambda: cassandra_session(config))
+    _answered(config, RestartRequests(session).newest)
+    return session
+
+
+def _answered(config: StreamConfig, ask: Callable[[], Answer]) -> Answer:
+    """Ask Cassandra until it answers.
+
+    Raises:
+        WalflowError: it does not within `write_retry_seconds`.
+    """
     waiting = Retrying(
-        retry=retry_if_exception_type((NoHostAvailable, DriverException)),
+        retry=retry_if_exception_type(AWAY),
         stop=stop_after_delay(config.retry_seconds),
         wait=wait_fixed(ASK_SECONDS),
     )
     try:
-        session: Session = waiting(cassandra_session, config)
-        waiting(RestartRequests(session).newest)
+        return waiting(ask)
     except RetryError as error:
         raise WalflowError(
             f"Cassandra at {', '.join(config.cassandra_hosts)}, port {config.cassandra_port}, did not"
@@ -152,7 +169,6 @@ def _session(config: StreamConfig) -> Session:
             f" {error.last_attempt.exception()}. See `walflow status`.",
             ExitCode.NOT_READY,
         ) from error
-    return session
 
 
 def _run_until_asked(
@@ -161,7 +177,7 @@ def _run_until_asked(
     while not query.awaitTermination(POLL_SECONDS):
         try:
             asked, failure = requests.newest() != before, told.of(str(query.runId))
-        except (DriverException, NoHostAvailable):
+        except AWAY:
             continue  # Cassandra is away: the tasks wait for it, and so does a request
         if asked or failure:
             query.stop()
