@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
+from cassandra.cluster import Session
 
 from tests.conftest import Stack
 from tests.stack_environment import STACK
@@ -141,3 +142,20 @@ def test_watch_shows_look_after_look_and_ends_with_ctrl_c_without_a_traceback(
     assert looks[2]["source"]["wal"]["bytes_per_second"] is not None
     assert watching.returncode in (0, 1)
     assert "Traceback" not in errors
+
+
+def test_counts_that_are_not_kept_are_told_though_every_row_arrives(
+    stack: Stack, target: Session
+) -> None:
+    target.execute(
+        "INSERT INTO walflow.aggregate_failure (query, since, reason)"
+        " VALUES ('aggregates', toTimestamp(now()), 'no column area')"
+    )
+    try:
+        answer = stack.walflow("status", "-o", "json")
+    finally:
+        target.execute("DELETE FROM walflow.aggregate_failure WHERE query = 'aggregates'")
+    told = json.loads(answer.stdout)["pipeline"]
+    assert answer.returncode == 1
+    assert told["stream"]["counts_failure"]["reason"] == "no column area"
+    assert "no column area. `walflow logs stream` tells more." in " ".join(told["problems"])
