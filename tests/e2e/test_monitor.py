@@ -24,6 +24,7 @@ from tests.stack_environment import COMPOSE
 from walflow.connectors.secrets import MASK
 from walflow.install.prerequisites import require_chromium
 from walflow.monitor import token as tokens
+from walflow.topics.clients import admin
 
 BEATS = "e2e_monitored"
 WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
