@@ -35,7 +35,7 @@ def up(settings: Settings, names: Sequence[str], *, anew: bool = False) -> None:
 
 def down(settings: Settings, *, wipe: bool) -> None:
     count = lifecycle.down(settings, wipe=wipe)
-    messages.print(f"Removed {count} containers." if count else "Nothing was there.")
+    messages.print(f"Removed {count} containers." if count else "No containers were there.")
     if wipe:
         messages.print(f"Deleted the volumes of the project {project(settings)}.")
 
