@@ -147,8 +147,13 @@ def test_the_scrape_configuration_of_a_stack_has_its_addresses(
     assert told["rule_files"] == [str(ALERTS)]
 
 
-def test_without_the_agent_no_java_server_is_scraped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WALFLOW_METRICS__JMX", "false")
+@pytest.mark.parametrize(
+    ("setting", "value"), [("WALFLOW_METRICS__JMX", "false"), ("WALFLOW_MODE", "compose")]
+)
+def test_java_servers_that_show_nothing_on_this_machine_are_not_scraped(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    monkeypatch.setenv(setting, value)
     told = yaml.safe_load(scraping.scrape_config(Settings()))  # type: ignore[call-arg]
     assert [job["job_name"] for job in told["scrape_configs"]] == ["walflow"]
 

@@ -18,12 +18,16 @@ PORTS = {
 
 
 def scrape_config(settings: Settings) -> str:
-    """The file with this stack's addresses; without the Java servers where metrics.jmx is off."""
+    """The file with this stack's addresses.
+
+    Without the Java servers where metrics.jmx is off, and in compose mode, which does not publish them.
+    """
+    shows_java = settings.metrics.jmx and settings.mode == "local"
     content: dict[str, Any] = yaml.safe_load(FILE.read_text())
     content["rule_files"] = [str(FOLDER / name) for name in content["rule_files"]]
     content["scrape_configs"] = [
         job | {"static_configs": [{"targets": [settings.address(PORTS[job["job_name"]])]}]}
         for job in content["scrape_configs"]
-        if job["job_name"] == "walflow" or settings.metrics.jmx
+        if job["job_name"] == "walflow" or shows_java
     ]
     return yaml.safe_dump(content, sort_keys=False)
