@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Stack
+from tests.e2e.avro_records import send
 from tests.e2e.tables import sides_are_equal
 from tests.stack_environment import STACK
 from walflow.compose.containers import containers
@@ -106,6 +108,17 @@ def test_each_target_of_the_profile_monitoring_gives_its_metrics(stack: Stack) -
         of_agent = {rule.name for rule in jmx_rules() if rule.server == job["job_name"]}
         assert of_agent or "walflow_healthy" in given
         assert of_agent <= given, job["job_name"]
+
+
+def test_the_log_of_the_streams_tasks_is_shown_as_in_local_mode(stack: Stack) -> None:
+    origin = send(stack.settings, b"of a log", b"no Avro")
+    give_up = time.monotonic() + 60
+    while f" at={origin} " not in (said := stack.walflow("logs", "executor", "-n", "200")).stdout:
+        assert said.returncode == 0, said.stderr
+        assert time.monotonic() < give_up, said.stdout
+    letters = json.loads(stack.walflow("deadletters", "list", "-o", "json").stdout)
+    (place,) = [letter["place"] for letter in letters if letter["origin"] == origin]
+    assert stack.walflow("deadletters", "discard", place, "--yes").returncode == 0
 
 
 class _Writer(threading.Thread):

@@ -73,8 +73,7 @@ def logs(
     service: Annotated[
         str,
         typer.Argument(
-            help="A service, as `walflow status` names it; in local mode also executor, the stream's"
-            " tasks."
+            help="A service, as `walflow status` names it, or executor: the stream's tasks."
         ),
     ],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,

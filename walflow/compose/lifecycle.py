@@ -15,7 +15,7 @@ from walflow.compose.program import ask, compose
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.service import NotReady
-from walflow.stack.spark import require_stream_ready
+from walflow.stack.spark import EXECUTOR, require_stream_ready
 
 POLL_SECONDS = 0.5
 LOG_LINES = 12
@@ -29,6 +29,13 @@ ENDED = ("failed", "halted", "stopped")
 """States from which nothing becomes ready by itself."""
 STREAM = "stream"
 """Its health check says that it has an executor; ready it is when its tasks are connected."""
+
+NEWEST_EXECUTOR = f"""\
+newest=$(ls -t .run/data/spark-work/app-*/*/stderr 2>/dev/null | head -n 1)
+[ -n "$newest" ] || {{ echo '✘ {EXECUTOR} has no log yet: it was never started.' >&2; exit 3; }}
+exec "$0" "$@" "$newest"
+"""
+"""Within the worker's container: what the newest executor writes to stderr, given to a command."""
 
 Ready = Callable[[str, float, str], None]
 """Service, seconds since `up` began (0: it was up before), and its state."""
@@ -145,13 +152,22 @@ def started_services(settings: Settings) -> dict[str, ComposeService]:
 
 
 def log_command(settings: Settings, service: str, lines: int, follow: bool) -> list[str]:
-    """The command that prints the end of a service's log.
+    """The command that prints the end of a service's log, or of the stream's tasks.
 
     Raises:
         WalflowError: there is no such service, or it has no container.
     """
-    _require_known(services(variables(settings)), [service])
+    known = services(variables(settings))
+    if service not in (*known, EXECUTOR):
+        raise WalflowError(
+            f"There is no service {service}. The services are: {', '.join(known)}; the stream's tasks"
+            f" are {EXECUTOR}.",
+            ExitCode.USAGE,
+        )
     for found in containers(project(settings)):
+        if service == EXECUTOR and found.service == "spark-worker":
+            tail = ["tail", "-n", str(lines), *(["-F"] if follow else [])]
+            return ["docker", "exec", found.identifier, "sh", "-c", NEWEST_EXECUTOR, *tail]
         if found.service == service:
             words = ["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else [])]
             return [*words, found.identifier]
