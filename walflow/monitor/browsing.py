@@ -90,7 +90,7 @@ def read(
     before = wanted.before or {}
     stops = {p: min(before.get(p, end), end) for p, (_, end) in bounds.items()}
     try:
-        begins = _begins(reader, wanted, bounds, is_wanted)
+        begins = _begins(reader, wanted, bounds, stops, is_wanted)
     except _Enough:  # it was looking backwards from there
         return Page((), dict(stops), stops, bounds, looked_at, is_cut=True)
     stops = {p: stops[p] for p in begins}
@@ -112,18 +112,17 @@ def read(
 
 
 def _begins(
-    reader: TopicReader, wanted: Wanted, bounds: Bounds, is_wanted: Callable[[Record], bool]
+    reader: TopicReader,
+    wanted: Wanted,
+    bounds: Bounds,
+    stops: Offsets,
+    is_wanted: Callable[[Record], bool],
 ) -> dict[int, int]:
     if wanted.after is not None:
         return {p: max(first, wanted.after.get(p, end)) for p, (first, end) in bounds.items()}
     if wanted.start is not None and wanted.before is None:
         return offsets(wanted.start, bounds, reader.at_time)
-    window = dict(bounds)
-    if wanted.before is not None:
-        window = {
-            p: (first, max(first, min(wanted.before.get(p, end), end)))
-            for p, (first, end) in bounds.items()
-        }
+    window = {p: (first, max(first, stops[p])) for p, (first, _) in bounds.items()}
     return reader.last(wanted.count, window, is_wanted)
 
 

@@ -88,7 +88,7 @@ function Unlock({ why, done }) {
     </form>`;
 }
 
-function Live() {
+function Health() {
   const { state, reading } = useLive();
   const [, draw] = useState(0);
   useEffect(() => {
@@ -130,7 +130,7 @@ function App() {
           <a href=${`#/${path}`} aria-current=${path === page ? "page" : null} title=${`Key ${number + 1}`}>${name}</a>`)}
       </nav>
       <div class="tools">
-        <${Live} />
+        <${Health} />
         <button type="button" class="quiet" onClick=${() => setUnlocking({ why: null })} title=${hasToken() ? "Changes are allowed here" : "Changes need the token"}>${hasToken() ? "changes allowed" : "read only"}</button>
         <button type="button" class="quiet" onClick=${changeTheme} aria-label="Light or dark" title="Light or dark ( t )">◐</button>
         <button type="button" class="quiet" onClick=${() => setHelp(true)} aria-label="Shortcuts" title="Shortcuts ( ? )">?</button>

@@ -47,7 +47,7 @@ function picture(reading) {
       ["behind", slot.lag_ms == null ? bytes(slot.lag_bytes) : duration(slot.lag_ms), `${bytes(slot.lag_bytes)} of log are not confirmed by the connector`],
       ["log kept", bytes(slot.retained_bytes), "Write-ahead log that PostgreSQL keeps until it is read"],
       ["limit", slot.limit_bytes == null ? "none" : bytes(slot.limit_bytes), "max_slot_wal_keep_size: beyond it PostgreSQL gives the slot up"],
-      ["limit in", slot.lost_in_seconds == null ? "not in sight" : duration(slot.lost_in_seconds * 1000), "If the growth of the last minute goes on"],
+      ["reached", slot.lost_in_seconds == null ? "not in sight" : duration(slot.lost_in_seconds * 1000), "If the growth of the last minute goes on"],
     ] : []} />`,
     html`<${Arrow} text=${rate(stage("capture").per_second == null ? null : stage("capture").per_second / 1024, " KiB/s")} what="Log read by the connector" />`,
     html`<${Node} name="Connector" stage="capture" link=${capturing ? href("connectors", "of", capturing.name) : "#/connectors"} state=${connectorState} held=${held("capture")} problem=${said(connectors) || (!capturing && "No connector captures the tables: apply one on the page Connectors.")} figures=${capturing ? [
@@ -126,16 +126,21 @@ function Users({ source }) {
     </section>`;
 }
 
+function Away({ children }) {
+  return html`<div class="note bad" role="alert"><p>The monitor does not answer. <code>walflow up monitor</code> starts it; the page goes on by itself. ${children}</p></div>`;
+}
+
 export function Pipeline() {
   const { reading, at, series, state } = useLive();
   if (!reading) {
     return html`<h1>Pipeline</h1>${state === "away"
-      ? html`<div class="note bad" role="alert"><p>The monitor does not answer. <code>walflow up monitor</code> starts it; the page goes on by itself.</p></div>`
+      ? html`<${Away} />`
       : html`<${Loading} what="the pipeline" />`}`;
   }
   const values = (name) => series.get(name) || [];
   return html`
     <div class="title"><h1>Pipeline</h1><span class="muted">read at ${time(reading.taken_at_ms)}, in ${duration(reading.took_ms)}</span></div>
+    ${state === "away" && html`<${Away}>Until then, this is the reading of ${time(reading.taken_at_ms)}.<//>`}
     <${Verdict} reading=${reading} />
     <div class="picture">${picture(reading)}</div>
     <div class="charts">

@@ -40,7 +40,7 @@ const olderOf = (record, records) =>
   records.find((other) => other.partition === record.partition && other.offset < record.offset && other.after && same(other.key.datum, record.key.datum));
 
 /** The key's record before it, looked for in its topic. */
-async function asked(record) {
+async function recordBefore(record) {
   const datum = record.key.datum;
   if (!datum || typeof datum !== "object") return null;
   const wanted = new URLSearchParams({ partition: record.partition, before: `${record.partition}:${record.offset}`, count: 1 });
@@ -88,7 +88,7 @@ function Whole({ record }) {
   useEffect(() => {
     if (record.op !== "update" || record.before) return undefined;
     let gone = false;
-    asked(record).then((older) => gone || setFull((now) => compared(now, older)), (wrong) => gone || setProblem(wrong));
+    recordBefore(record).then((older) => gone || setFull((now) => compared(now, older)), (wrong) => gone || setProblem(wrong));
     return () => { gone = true; };
   }, []);
   const isCut = JSON.stringify(full).includes(" characters)");
@@ -133,47 +133,47 @@ export function Records({ topic, partitions }) {
   const [busy, setBusy] = useState(true);
   const [open, setOpen] = useState(null);
   const [follow, setFollow] = useState(false);
-  const asked = useRef(0);
+  const round = useRef(0);
   const newest = useRef(null);
 
   const read = async (extra, used = form) => {
-    const number = ++asked.current;
+    const number = ++round.current;
     setBusy(true);
     setProblem(null);
     try {
       const found = await get(query(topic, used, extra));
-      if (number === asked.current) {
+      if (number === round.current) {
         setPage(found);
         newest.current = found.ends;
       }
     } catch (wrong) {
-      if (number === asked.current) setProblem(wrong);
+      if (number === round.current) setProblem(wrong);
     } finally {
-      if (number === asked.current) setBusy(false);
+      if (number === round.current) setBusy(false);
     }
   };
   const begin = (used = form) => read({ from: used.from === "newest" ? "" : used.from }, used);
   useEffect(() => {
     begin();
-    return () => { asked.current += 1; };
+    return () => { round.current += 1; };
   }, []);
   useSignal("reload", () => begin());
   useSignal("escape", () => setOpen(null));
   useEffect(() => {
     if (!follow) return undefined;
-    let gone = false, under_way = false;
+    let gone = false, busyReading = false;
     const timer = setInterval(async () => {
-      if (document.hidden || under_way || !newest.current) return;
-      under_way = true;
+      if (document.hidden || busyReading || !newest.current) return;
+      busyReading = true;
       try {
-        const more = await get(query(topic, form, { after: places(newest.current), count: "200" }));
+        const more = await get(query(topic, form, { after: places(newest.current), count: KEPT }));
         if (gone) return;
         newest.current = more.ends;
         setPage((old) => ({ ...more, begins: old?.begins ?? more.begins, records: [...(old?.records || []), ...more.records].slice(-KEPT) }));
       } catch (wrong) {
         if (!gone) { setProblem(wrong); setFollow(false); }
       } finally {
-        under_way = false;
+        busyReading = false;
       }
     }, FOLLOW_MS);
     return () => { gone = true; clearInterval(timer); };
