@@ -124,7 +124,7 @@ function App() {
   return html`
     <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); toContent(); }}>To the content</a>
     <header>
-      <a class="brand" href="#/"><img src="/static/icon.svg" alt="" width="22" height="22" /><span>walflow</span></a>
+      <a class="brand" href="#/" aria-label="walflow"><img src="/static/icon.svg" alt="" width="22" height="22" /><span>walflow</span></a>
       <nav aria-label="Pages">
         ${PAGES.map(([path, name], number) => html`
           <a href=${`#/${path}`} aria-current=${path === page ? "page" : null} title=${`Key ${number + 1}`}>${name}</a>`)}
