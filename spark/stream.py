@@ -26,6 +26,7 @@ from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
 from change_stream.writer import TRANSIENT
+from walflow.advice import ticked
 from walflow.aggregates import aggregates_of
 from walflow.errors import ExitCode, WalflowError
 from walflow.logs import configure, fields_of_reason
@@ -166,7 +167,7 @@ def _answered(config: StreamConfig, ask: Callable[[], Answer]) -> Answer:
         raise WalflowError(
             f"Cassandra at {', '.join(config.cassandra_hosts)}, port {config.cassandra_port}, did not"
             f" give the stream's tables within {config.retry_seconds:.0f} s:"
-            f" {error.last_attempt.exception()}. See `walflow status`.",
+            f" {error.last_attempt.exception()}. See {ticked('status')}.",
             ExitCode.NOT_READY,
         ) from error
 

@@ -66,6 +66,12 @@ class Stack:
         return walflow(*arguments, given=given, **environment)
 
     @property
+    def program(self) -> str:
+        """What a command line begins with in advice: pipeline.toml names local mode."""
+        mode = self.settings.mode
+        return "walflow" if mode == LOCAL else f"walflow --mode {mode}"
+
+    @property
     def supervisor(self) -> Supervisor:
         """Of local mode."""
         return Supervisor(self.settings)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import requests
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 
@@ -110,7 +111,7 @@ class AirflowApi:
         except _NotYet as reason:
             raise WalflowError(
                 f"Airflow knows no DAG {DAG} after {KNOWN_SECONDS} s."
-                " `walflow logs airflow-dag-processor` tells why."
+                f" {ticked('logs airflow-dag-processor')} tells why."
             ) from reason
 
     def _last_error(self, run_path: str) -> str:
@@ -149,6 +150,6 @@ class AirflowApi:
             )
         except requests.RequestException as error:
             raise WalflowError(
-                f"Airflow does not answer at {self._url}. Is it up? See `walflow status`.",
+                f"Airflow does not answer at {self._url}. Is it up? See {ticked('status')}.",
                 ExitCode.NOT_READY,
             ) from error

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from walflow.advice import ticked
 from walflow.connectors.transport import REBALANCE_SECONDS, TIMEOUT, Transport, require_ok
 from walflow.connectors.validation import require_valid
 from walflow.errors import ExitCode, WalflowError
@@ -283,7 +284,7 @@ class ConnectApi:
         def require_running(state: ConnectorState) -> None:
             if state.has_failed:
                 raise WalflowError(
-                    f"Connector {name} failed: {state.reason}. `walflow logs connect` tells more."
+                    f"Connector {name} failed: {state.reason}. {ticked('logs connect')} tells more."
                 )
             if not state.is_running:
                 raise _NotYet(f"connector {state.connector}, tasks {state.tasks or 'none'}")
@@ -310,7 +311,7 @@ class ConnectApi:
         except _NotYet as reason:
             raise WalflowError(
                 f"Connector {name} {what} within {seconds:g} s: {reason}."
-                " `walflow logs connect` tells more."
+                f" {ticked('logs connect')} tells more."
             ) from reason
 
     def _status(self, name: str) -> ConnectorState | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rich.console import Console
 
+from walflow.advice import program, ticked
 from walflow.aggregates import aggregates_of
 from walflow.airflow_api import AirflowApi
 from walflow.capture.connector import require_agreement, with_added_tables
@@ -131,7 +132,7 @@ def commands(settings: Settings) -> tuple[str, ...]:
         f"@{settings.address('postgres')}/{postgres.database}"
     )
     cqlsh = f".venv/bin/cqlsh 127.0.0.1 {settings.ports.of('cassandra')}"
-    walflow = ".venv/bin/walflow" + (" --mode compose" if settings.mode == "compose" else "")
+    walflow = f".venv/bin/{program()}"
     return (
         f"  {psql}",
         f'  {cqlsh} -e "SELECT * FROM {settings.cassandra.keyspace}.created_users LIMIT 3"',
@@ -153,7 +154,7 @@ def banner(settings: Settings, next_commands: Sequence[str]) -> tuple[str, ...]:
         "",
         "The pipeline is running:",
         f"  Monitor          http://{settings.address('monitor')}"
-        "  (`walflow monitor` prints the link that allows changes)",
+        f"  ({ticked('monitor')} prints the link that allows changes)",
         f"  Airflow          http://{settings.address('airflow')}"
         f"  ({airflow.username}/{airflow.password})",
         f"  Kafka Connect    http://{settings.address('connect')}/connectors?expand=status",
@@ -176,8 +177,8 @@ def _until(what: str, is_so: Callable[[], bool], poll_seconds: float = POLL_SECO
     while not is_so():
         if time.monotonic() - began > SEEN_SECONDS:
             raise WalflowError(
-                f"Not seen within {SEEN_SECONDS} s: {what}. `walflow status` and"
-                " `walflow logs stream` tell where it stopped."
+                f"Not seen within {SEEN_SECONDS} s: {what}. {ticked('status')} and"
+                f" {ticked('logs stream')} tell where it stopped."
             )
         time.sleep(poll_seconds)
     return time.monotonic() - began

@@ -12,6 +12,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from walflow.advice import ticked
 from walflow.capture import include_list
 from walflow.capture.catalog import published_tables
 from walflow.capture.connector import capturing, connect_api
@@ -267,7 +268,7 @@ def _remove_orphans_of(
     if result.unknown is not None:
         raise WalflowError(
             f"The orphans of {table.full_name} are not removed: {result.unknown} Run"
-            " `walflow recover` again."
+            f" {ticked('recover')} again."
         )
 
 
@@ -287,8 +288,8 @@ def _until_read(api: ConnectApi, connector: str, news: Notifications, show: Show
                     rows += int(data.get("total_rows_scanned", 0))
                 case told.ABORTED:
                     raise WalflowError(
-                        "The snapshot was cut off. `walflow logs connect` tells why; then run"
-                        " `walflow recover` again."
+                        f"The snapshot was cut off. {ticked('logs connect')} tells why; then run"
+                        f" {ticked('recover')} again."
                     )
                 case told.COMPLETED:
                     return rows
@@ -302,12 +303,12 @@ def _require_alive(state: ConnectorState, has_begun: bool, silent_seconds: float
     if state.has_failed:
         raise WalflowError(
             f"Connector {state.name} failed during the snapshot: {state.reason}. Mend that, then run"
-            " `walflow recover` again."
+            f" {ticked('recover')} again."
         )
     if not has_begun and silent_seconds > BEGUN_SECONDS:
         raise WalflowError(
             f"Connector {state.name} did not begin its snapshot within {BEGUN_SECONDS:g} s."
-            " `walflow logs connect` tells what it does; then run `walflow recover` again."
+            f" {ticked('logs connect')} tells what it does; then run {ticked('recover')} again."
         )
 
 

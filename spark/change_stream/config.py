@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from walflow.advice import program
 from walflow.settings import Settings
 from walflow.tables import TableRules
 
@@ -27,6 +28,8 @@ class StreamConfig:
     retry_seconds: float
     schema_confirm_seconds: float
     log_format: str
+    program: str
+    """What a command line in advice begins with: executors need not have the settings."""
 
 
 def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamConfig:
@@ -53,4 +56,5 @@ def stream_config(settings: Settings, addresses: Mapping[str, str]) -> StreamCon
         retry_seconds=stream.write_retry_seconds,
         schema_confirm_seconds=stream.schema_confirm_seconds,
         log_format=settings.logs.format,
+        program=program(),
     )

@@ -36,6 +36,7 @@ class DeadLetters:
         policy: `topic` or `halt`, as `stream.dead_letter_policy`.
         prefix: of the topics, which is no part of a table's name.
         generations: those of a topic's present id, oldest first.
+        program: what a command line in advice begins with.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class DeadLetters:
         policy: str,
         prefix: str,
         generations: Callable[[str], tuple[Generation, ...]],
+        program: str,
     ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
         self._policy = policy
         self._prefix = prefix
         self._generations = generations
+        self._program = program
         self._producer: kafka.KafkaProducer | None = None
         self._lock = threading.Lock()
         self._unconfirmed: deque[tuple[Any, int]] = deque()
@@ -69,8 +72,8 @@ class DeadLetters:
             raise Halted(
                 f"{record.place} cannot be applied: {shortened(reason)}."
                 ' stream.dead_letter_policy is "halt", so nothing behind it is applied. Mend the'
-                ' cause, or set "topic" to pass over such records; then run `walflow up`'
-                " (docs/deadletters.md)."
+                ' cause, or set "topic" to pass over such records; then run'
+                f" `{self._program} up` (docs/deadletters.md)."
             )
         letter = self._letter(record, reason, kind)
         size = len(record.key or b"") + len(record.value or b"")

@@ -50,7 +50,9 @@ class _Task:
             config.dead_letter_policy,
             config.topic_prefix,
             self._connected.generations.of,
+            config.program,
         )
+        self._program = config.program
         self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
         self._failures = TaskFailures(self._connected.session)
         self._run = self._context.getLocalProperty(QUERY_RUN) or ""
@@ -101,7 +103,7 @@ class _Task:
             self._dead_letters.put(record, str(reason), Kind.UNMAPPABLE)
         else:
             if interpreted.unknown:
-                reason_of_loss = _incomplete(found[1], interpreted.unknown)
+                reason_of_loss = _incomplete(found[1], interpreted.unknown, self._program)
                 self._dead_letters.put(record, reason_of_loss, Kind.INCOMPLETE)
 
     def _refused(self, record: Record, reason: str) -> None:
@@ -131,11 +133,11 @@ class _Task:
         return None
 
 
-def _incomplete(change: Change, unknown: tuple[str, ...]) -> str:
+def _incomplete(change: Change, unknown: tuple[str, ...], program: str) -> str:
     table = f"{change.schema}.{change.table}"
     return (
         f"the row was written without {', '.join(unknown)}: PostgreSQL does not log an unchanged"
-        f" TOASTed value with a changed primary key. Mend the row by: walflow repair {table}."
+        f" TOASTed value with a changed primary key. Mend the row by: {program} repair {table}."
         f" Prevent it by: ALTER TABLE {table} REPLICA IDENTITY FULL"
     )
 

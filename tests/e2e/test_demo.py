@@ -1,7 +1,6 @@
 """`walflow demo`, which brought the stack up."""
 
 from tests.conftest import DEMO_USERS, Stack
-from tests.stack_environment import COMPOSE
 
 
 def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
@@ -20,10 +19,9 @@ def test_demo_sees_every_step_in_cassandra_and_exits_0(stack: Stack) -> None:
 
 
 def test_demo_ends_with_addresses_and_how_to_stop(stack: Stack) -> None:
-    mode = " --mode compose" if stack.settings.mode == COMPOSE else ""
     names = ("airflow", "connect", "registry", "spark_ui", "cassandra", "postgres")
     ports = (str(stack.settings.ports.of(name)) for name in names)
-    for part in (*ports, f"walflow{mode} down"):
+    for part in (*ports, f"{stack.program} down"):
         assert part in stack.demo.stderr
 
 

@@ -197,14 +197,15 @@ def _new(ill: Ill) -> list[Finding]:
 def _is_patch(finding: Finding) -> bool:
     """Whether a setting of the connector is all that is to be changed."""
     commands = [fix["command"] for fix in finding["fixes"]]
-    return len(commands) == 1 and commands[0].startswith("walflow connectors patch ")
+    return len(commands) == 1 and " connectors patch " in commands[0]
 
 
 def _set(command: str) -> list[str]:
     """The options of a command that patches the connector."""
-    words = shlex.split(command)
-    assert words[:4] == ["walflow", "connectors", "patch", NAME]
-    return words[4:]
+    _, told = command.split(" connectors patch ")
+    name, *words = shlex.split(told)
+    assert name == NAME
+    return words
 
 
 def _shell(stack: Stack, command: str) -> None:

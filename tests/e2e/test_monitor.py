@@ -479,7 +479,7 @@ def test_without_the_token_a_page_reads_and_changes_nothing(
 
 
 def test_an_action_without_the_token_is_refused_and_tells_where_the_token_is(
-    opened: Opened, monitor: Monitor
+    stack: Stack, opened: Opened, monitor: Monitor
 ) -> None:
     page = opened("#/connectors", with_token=False, is_refused=True)
     dialog = page.get_by_role("dialog", name="Allow changes")
@@ -490,7 +490,7 @@ def test_an_action_without_the_token_is_refused_and_tells_where_the_token_is(
     ):
         page.goto(f"{monitor.url}/{path}")
         page.get_by_role("button", name=action).first.click()
-        expect(dialog).to_contain_text("walflow monitor --token")
+        expect(dialog).to_contain_text(f"{stack.program} monitor --token")
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
 
@@ -501,7 +501,7 @@ def test_an_action_without_the_token_is_refused_and_tells_where_the_token_is(
     expect(page.get_by_role("button", name="read only")).to_have_count(1)
     refused = requests.post(f"{monitor.url}/api/verify", json=[], timeout=10)
     assert refused.status_code == 401
-    assert "`walflow monitor --token` prints it" in refused.json()["error"]
+    assert f"`{stack.program} monitor --token` prints it" in refused.json()["error"]
 
 
 def test_other_names_of_the_host_and_other_sites_are_refused(monitor: Monitor) -> None:

@@ -207,7 +207,7 @@ def test_paused_stopped_and_resumed_it_is_in_the_state_that_is_told(
 
     restarted = stack.walflow("connectors", "restart", BEATS)
     assert restarted.returncode == 1
-    assert f"`walflow connectors resume {BEATS}`" in restarted.stderr
+    assert f"`{stack.program} connectors resume {BEATS}`" in restarted.stderr
     applied = stack.walflow(
         "connectors", "apply", "-f", _written(tmp_path, running, **{INTERVAL: "2"})
     )
@@ -274,7 +274,7 @@ def test_offsets_are_shown_and_reset_only_while_the_connector_is_stopped(
     reset = stack.walflow("connectors", "offsets", "reset", BEATS, "--yes")
 
     assert early.returncode == 1
-    assert f"`walflow connectors stop {BEATS}`" in early.stderr
+    assert f"`{stack.program} connectors stop {BEATS}`" in early.stderr
     assert unasked.returncode == 2
     assert len(kept) == 1
     assert reset.returncode == 0, reset.stderr
@@ -299,7 +299,7 @@ def test_after_a_reset_of_the_users_offsets_recover_reads_anew_and_removes_the_o
     resumed = stack.walflow("connectors", "resume", "users")
     recovered = stack.walflow("recover", "--yes")
 
-    assert "`walflow recover`" in reset.stderr
+    assert f"`{stack.program} recover`" in reset.stderr
     assert resumed.returncode == 0, resumed.stderr
     assert recovered.returncode == 0, recovered.stderr
     assert user not in target_rows(target)

@@ -84,7 +84,7 @@ def test_a_lost_slot_is_recovered_with_one_command_orphans_included(
     # Debezium waits for the slot and tells nothing.
     assert "connector users: slot lost" in status.stderr
     assert "PostgreSQL has given up the replication slot walflow" in status.stderr
-    assert "Run: walflow recover" in status.stderr
+    assert f"Run: {stack.program} recover" in status.stderr
     assert set(map(str, lost_slot)) <= target_rows(target).keys()
 
     with _writing(stack) as written:
@@ -143,7 +143,7 @@ def test_a_slot_that_is_gone_is_passed_over_by_nobody_and_recovered_once_that_is
     _insert(stack, 5)
     _start_without_waiting(stack)
     eventually(lambda: _api(stack).state("users").has_failed, True, 60)
-    assert "Run: walflow recover" in stack.walflow("status").stderr
+    assert f"Run: {stack.program} recover" in stack.walflow("status").stderr
     asked = stack.walflow("recover")  # without a terminal there is no answer
     assert asked.returncode != 0
     assert "The replication slot walflow is gone" in asked.stderr

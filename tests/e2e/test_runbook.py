@@ -98,7 +98,7 @@ def test_a_connector_that_is_held_and_let_go_again(
     connector.pause(NAME)
     _run(source, "INSERT INTO parcels VALUES (2, 'sent while paused')")
     for step in steps("Lag grows"):
-        follow(stack, step)
+        follow(stack, step.with_names({"Run: walflow ": f"Run: {stack.program} "}))
 
 
 def test_a_slot_that_nobody_reads(stack: Stack, source: Any) -> None:

@@ -80,7 +80,8 @@ def test_a_paused_connector_is_named_as_what_holds_changes_up_until_it_goes_on(
     told = json.loads(answer.stdout)["pipeline"]
     assert answer.returncode == 1
     assert told["held_up_by"] == (
-        "capture: Connector users is PAUSED. Let it go on: walflow connectors resume users."
+        "capture: Connector users is PAUSED. Let it go on:"
+        f" {stack.program} connectors resume users."
     )
     assert [s["name"] for s in told["stages"] if s["state"] == "held"] == ["capture"]
     assert f"held up by {told['held_up_by']}" in answer.stderr
@@ -158,4 +159,6 @@ def test_counts_that_are_not_kept_are_told_though_every_row_arrives(
     told = json.loads(answer.stdout)["pipeline"]
     assert answer.returncode == 1
     assert told["stream"]["counts_failure"]["reason"] == "no column area"
-    assert "no column area. `walflow logs stream` tells more." in " ".join(told["problems"])
+    assert f"no column area. `{stack.program} logs stream` tells more." in " ".join(
+        told["problems"]
+    )

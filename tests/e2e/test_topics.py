@@ -283,7 +283,7 @@ def test_without_a_stack_it_is_said_how_to_start_it() -> None:
         (("topics", "tail", "any"), "kafka"),
         (("schemas", "list"), "registry"),
     ):
-        answer = walflow(*arguments, **aside)
+        answer = walflow(*arguments, **aside, WALFLOW_MODE="local")
         assert answer.returncode == 3
         assert f"`walflow up {service}` starts it" in answer.stderr
         assert "Traceback" not in answer.stderr

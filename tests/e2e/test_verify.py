@@ -350,7 +350,7 @@ def test_a_slot_that_stands_still_is_named(stack: Stack, source: Any) -> None:
         code, result = _verify(stack, PLAIN, "--keys", "11", "--timeout", "1")
     assert (code, result["verdict"]) == (2, "could not tell")
     assert "The replication slot walflow stands at " in result["unknown"]
-    assert "See `walflow connectors list`" in result["unknown"]
+    assert f"See `{stack.program} connectors list`" in result["unknown"]
     assert _verify(stack, PLAIN, "--keys", "11")[0] == 0
 
 

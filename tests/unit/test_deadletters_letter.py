@@ -59,7 +59,7 @@ def test_a_letter_that_becomes_a_letter_again_keeps_the_headers_of_the_first(
 
 
 def test_under_the_policy_halt_a_record_that_cannot_be_applied_stops_its_task() -> None:
-    letters = DeadLetters("nowhere:1", "letters", "halt", "cdc", lambda _: ())
+    letters = DeadLetters("nowhere:1", "letters", "halt", "cdc", lambda _: (), "walflow")
     record = Record("cdc.public.t", 1, 7, 0, b"k", b"v")
 
     with pytest.raises(

@@ -98,7 +98,7 @@ def test_the_place_that_a_reason_begins_with_becomes_fields(reason: str, at: str
 def test_a_halt_is_logged_with_the_place_of_the_record_that_it_stops_at(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    letters = DeadLetters("nowhere:1", "letters", "halt", "cdc", lambda _: ())
+    letters = DeadLetters("nowhere:1", "letters", "halt", "cdc", lambda _: (), "walflow")
     logger = logging.getLogger("change_stream")
     logger.propagate = True  # a stream in this process may have said otherwise
 

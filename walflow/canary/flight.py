@@ -14,6 +14,7 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.metadata import maybe_escape_name
 from kafka import TopicPartition
 
+from walflow.advice import ticked
 from walflow.canary.table import NAME, SCHEMA, TABLE, rule_of
 from walflow.capture.source import connected
 from walflow.errors import WalflowError
@@ -184,7 +185,7 @@ def _watched(settings: Settings, identifier: UUID, topic: str) -> Iterator[_Watc
         partitions = client.partitions_for_topic(topic)
         if not partitions:
             raise WalflowError(
-                f"Kafka has no topic {topic}: `walflow tables add {TABLE}` makes it."
+                f"Kafka has no topic {topic}: {ticked(f'tables add {TABLE}')} makes it."
             )
         places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
         client.assign(places)

@@ -17,6 +17,7 @@ import psycopg2
 import psycopg2.errors
 from psycopg2.extensions import quote_ident
 
+from walflow.advice import ticked
 from walflow.capture import include_list, topics
 from walflow.capture.catalog import SourceTable, find_table, published_tables, split_name
 from walflow.capture.connector import capturing, connect_api, require_same_settings
@@ -192,7 +193,7 @@ def _publish(
             if attempts == LOCK_ATTEMPTS:
                 raise WalflowError(
                     f"{table.full_name} is not captured yet: {blocker} has written to it and does not"
-                    " end. Run `walflow tables add` again when it has."
+                    f" end. Run {ticked('tables add')} again when it has."
                 ) from error
             show(Progress(f"waiting for the end of {blocker}"))
         time.sleep(PAUSE_SECONDS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from walflow.advice import ticked
 from walflow.capture import include_list
 from walflow.capture.catalog import SourceTable, find_table, published_tables, split_name
 from walflow.capture.problems import Problem, not_there, problems_of, shared_targets
@@ -32,7 +33,7 @@ def capturing(api: ConnectApi) -> Connector:
         if connector.config.get("publication.name") == PUBLICATION:
             return connector
     raise WalflowError(
-        f"No connector captures the publication {PUBLICATION}. `walflow connectors apply` makes it.",
+        f"No connector captures the publication {PUBLICATION}. {ticked('connectors apply')} makes it.",
         ExitCode.NOT_READY,
     )
 
@@ -97,9 +98,9 @@ def require_nothing_lost(api: ConnectApi, connector: Connector, source: str) -> 
     if lost:
         raise WalflowError(
             f"{source} does not have {', '.join(lost)} in {include_list.SETTING}, which connector"
-            f" {connector.name} captures now. Write it into the file with `walflow tables add {lost[0]}"
-            f" -f {source}`, or end its capture with `walflow tables remove {lost[0]}`."
-            " Nothing was changed.",
+            f" {connector.name} captures now. Write it into the file with"
+            f" {ticked(f'tables add {lost[0]} -f {source}')}, or end its capture with"
+            f" {ticked(f'tables remove {lost[0]}')}. Nothing was changed.",
             ExitCode.USAGE,
         )
 
@@ -148,7 +149,7 @@ def unpublished(table: SourceTable) -> list[Problem]:
         found.append(
             Problem(
                 f"{table.sql_name} is not in the publication {PUBLICATION}, so none of its changes"
-                f" is captured; `walflow tables add {table.full_name}` does all that is needed.",
+                f" is captured; {ticked(f'tables add {table.full_name}')} does all that is needed.",
                 (f"ALTER PUBLICATION {PUBLICATION} ADD TABLE {table.sql_name}",),
             )
         )
@@ -187,12 +188,12 @@ def mismatches(settings: Settings, config: Mapping[str, str]) -> Iterator[str]:
         "signal.data.collection": (
             SIGNALS,
             "the table in postgres/schema.sql",
-            "`walflow snapshot` could not reach it",
+            f"{ticked('snapshot')} could not reach it",
         ),
         "notification.sink.topic.name": (
             NOTIFICATIONS,
             "the topic that walflow reads",
-            "`walflow snapshot` would not hear of it",
+            f"{ticked('snapshot')} would not hear of it",
         ),
     }
     for key, (value, place, otherwise) in wanted.items():

@@ -7,6 +7,7 @@ against the whole of `schema.table`, whatever the case of its letters.
 import re
 from collections.abc import Mapping
 
+from walflow.advice import ticked
 from walflow.errors import WalflowError
 
 SETTING = "table.include.list"
@@ -49,7 +50,7 @@ def without_table(config: Mapping[str, str], full_name: str) -> dict[str, str]:
     if not left:
         raise WalflowError(
             f"{full_name} is the only table that the connector captures. Without one it would capture"
-            " every table; `walflow connectors delete` ends the capture."
+            f" every table; {ticked('connectors delete')} ends the capture."
         )
     if matching := [entry for entry in left if matches(entry, full_name)]:
         raise WalflowError(

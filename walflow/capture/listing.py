@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from walflow.advice import ticked
 from walflow.capture import include_list
 from walflow.capture.catalog import SourceTable, find_table, published_tables, split_name
 from walflow.capture.connector import capturing, connect_api, unpublished
@@ -85,7 +86,7 @@ def _unread(table: SourceTable, is_included: bool | None) -> list[Problem]:
         found.append(
             Problem(
                 f"The connector does not take {table.full_name} ({include_list.SETTING});"
-                f" `walflow tables add {table.full_name}` has it do so and reads the rows."
+                f" {ticked(f'tables add {table.full_name}')} has it do so and reads the rows."
             )
         )
     if not table.is_readable:

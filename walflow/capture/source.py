@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg2
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 
@@ -25,7 +26,7 @@ def connected(settings: Settings) -> Iterator[Any]:
     except psycopg2.OperationalError as error:
         raise WalflowError(
             f"PostgreSQL does not answer at {settings.address('postgres')}: {str(error).strip()}."
-            " See `walflow status`.",
+            f" See {ticked('status')}.",
             ExitCode.NOT_READY,
         ) from error
     connection.autocommit = True

@@ -8,6 +8,7 @@ import kafka.errors
 from kafka.admin import NewTopic
 
 from change_stream.restart_requests import RestartRequests
+from walflow.advice import typed
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
@@ -55,8 +56,8 @@ def require_slots(settings: Settings, present: Mapping[str, int], topic: str) ->
             f"The stream has {slots} slots (stream.slots) and reads {sum(present.values())} partitions"
             f" of {len(present)} topics; {topic} would add {settings.topics.partitions}, and in"
             f" real-time mode each needs a slot. Set stream.slots to {needed} or more, or"
-            ' stream.trigger = "micro-batch", which needs fewer, and run: walflow restart spark-worker'
-            " stream. Nothing was changed.",
+            ' stream.trigger = "micro-batch", which needs fewer, and run:'
+            f" {typed('restart spark-worker stream')}. Nothing was changed.",
             ExitCode.USAGE,
         )
 

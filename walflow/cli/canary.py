@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from walflow.advice import typed
 from walflow.canary import history
 from walflow.canary.flight import CHANGES, COMMIT, SECONDS, fly
 from walflow.canary.table import TABLE, ensure
@@ -126,7 +127,7 @@ def _show_history(settings: Settings, output: Format) -> None:
         data.print_json(json.dumps([as_dict(run) for run in runs]))
         return
     if not runs:
-        messages.print("No canary has been sent yet: walflow canary.")
+        messages.print(f"No canary has been sent yet: {typed('canary')}.")
         return
     grid = table("TIME", "OUTCOME", *(change.upper() for change in CHANGES), "REASON")
     for run in runs[-SHOWN:]:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+from walflow.advice import typed
 from walflow.cli.output import messages
 from walflow.compose import checks as compose_checks
 from walflow.compose import containers, lifecycle
@@ -30,7 +31,7 @@ def up(settings: Settings, names: Sequence[str], *, anew: bool = False) -> None:
         messages.print("Stopped what had been started.", style="yellow")
         raise
     messages.print(f"All up after {time.monotonic() - began:.1f} s", highlight=False)
-    messages.print("Stop it with: walflow --mode compose down", style="dim")
+    messages.print(f"Stop it with: {typed('down')}", style="dim")
 
 
 def down(settings: Settings, *, wipe: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from walflow.advice import ticked
 from walflow.capture.connector import captures_publication, connect_api
 from walflow.cli.output import Format, data, messages, table
 from walflow.connect_api import USERS_CONNECTOR, ConnectApi
@@ -211,7 +212,7 @@ def restart(
     def again(name: str) -> None:
         if (state := api.state(name)).is_held:
             raise WalflowError(
-                f"Connector {name} is {state.connector}: `walflow connectors resume {name}` lets it"
+                f"Connector {name} is {state.connector}: {ticked(f'connectors resume {name}')} lets it"
                 " run."
             )
         api.restart(name, tasks is not Tasks.NONE, tasks is Tasks.FAILED)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from walflow.advice import typed
 from walflow.cli.output import data
 from walflow.compose.containers import containers
 from walflow.compose.environment import project
@@ -30,7 +31,7 @@ def monitor(
         service(settings).readiness.check()
     except NotReady as problem:
         raise WalflowError(
-            f"The monitor is not up: {problem}. Run: walflow up monitor", ExitCode.NOT_READY
+            f"The monitor is not up: {problem}. Run: {typed('up monitor')}", ExitCode.NOT_READY
         ) from problem
     token = _token(settings)
     data.print(

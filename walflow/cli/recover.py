@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from walflow.advice import ticked
 from walflow.cli.output import messages
 from walflow.cli.stages import Stages
 from walflow.recovery import captured_names, find_loss
@@ -48,6 +49,6 @@ def recover(
     if orphans.kept:
         messages.print(
             f"{orphans.kept} orphans have nothing but their key, so Cassandra tells no write time of"
-            " them: they stay. `walflow verify` names them.",
+            f" them: they stay. {ticked('verify')} names them.",
             style="yellow",
         )

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from change_stream.config import stream_config
 from change_stream.connections import cassandra_session
+from walflow.advice import ticked
 from walflow.cli.comparing import MAX_VALUE, Keys, Tables, Timeout
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.stages import Stages
@@ -145,7 +146,7 @@ def _session(settings: Settings) -> Iterator[Session]:
     except (NoHostAvailable, DriverException) as error:
         raise WalflowError(
             f"Cassandra does not answer at {settings.address('cassandra')}: {error}."
-            " See `walflow status`.",
+            f" See {ticked('status')}.",
             ExitCode.NOT_READY,
         ) from error
     try:
@@ -207,8 +208,8 @@ def _print_mended(plan: TablePlan, mended: Mended, seconds: float) -> None:
         _message(f"{plan.table}: {note}", "yellow")
     if mended.left:
         _message(
-            f"✘ {plan.table}: {mended.left} rows still differ. Run `walflow repair` again; if it"
-            " changes nothing, `walflow verify` shows what they hold.",
+            f"✘ {plan.table}: {mended.left} rows still differ. Run {ticked('repair')} again; if it"
+            f" changes nothing, {ticked('verify')} shows what they hold.",
             "red",
         )
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from walflow import demo as demonstration
+from walflow.advice import typed
 from walflow.cli import compose
 from walflow.cli.doctor import require_fit_machine
 from walflow.cli.output import messages
@@ -31,7 +32,7 @@ def up(names: Names = None) -> None:
     wanted = with_needs(services(settings), names or ())
     with Starting(messages) as starting:
         lifecycle.up(settings, wanted, starting.events)
-    messages.print("Stop it with: walflow down", style="dim")
+    messages.print(f"Stop it with: {typed('down')}", style="dim")
 
 
 def down(

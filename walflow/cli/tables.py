@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from walflow.advice import ticked
 from walflow.capture import adding, listing, removing
 from walflow.cli.output import Format, data, messages, table
 from walflow.cli.reading import Reading, counted
@@ -74,7 +75,7 @@ def add(
         added = adding.add(load(), name, file, reading.show)
     if added.was_captured:
         messages.print(
-            f"{added.table} is captured already, to {added.target}. `walflow snapshot {added.table}`"
+            f"{added.table} is captured already, to {added.target}. {ticked(f'snapshot {added.table}')}"
             " reads its rows again.",
             highlight=False,
         )
@@ -86,7 +87,7 @@ def add(
     if added.target_was_there:
         messages.print(
             f"{added.target} was there before and may have rows that PostgreSQL has no more;"
-            f" `walflow verify {added.table}` finds them.",
+            f" {ticked(f'verify {added.table}')} finds them.",
             highlight=False,
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from walflow.advice import ticked
 from walflow.capture.connector import require_agreement, require_nothing_lost
 from walflow.connect_api import RUNNING, ConnectApi, Connector
 from walflow.connectors.changes import Change, changes
@@ -66,7 +67,7 @@ def _require_no_mask(definition: Definition) -> None:
     masked = [name for name, value in definition.connector.config.items() if value == MASK]
     if masked:
         raise WalflowError(
-            f"{definition.source}: {', '.join(masked)} is {MASK}, which `walflow connectors get`"
+            f"{definition.source}: {', '.join(masked)} is {MASK}, which {ticked('connectors get')}"
             " prints in place of a secret: write the value, or a reference that Connect resolves,"
             " like ${env:SOURCE_PASSWORD}. Nothing was changed.",
             ExitCode.USAGE,

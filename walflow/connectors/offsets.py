@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from walflow.advice import ticked
 from walflow.connect_api import STOPPED, ConnectApi
 from walflow.errors import WalflowError
 
@@ -52,7 +53,7 @@ def require_stopped(api: ConnectApi, name: str) -> None:
     if state != STOPPED:
         raise WalflowError(
             f"Connector {name} is {state}. Its offsets can be reset while it is stopped only:"
-            f" `walflow connectors stop {name}` stops it."
+            f" {ticked(f'connectors stop {name}')} stops it."
         )
 
 
@@ -88,6 +89,6 @@ def meaning_of_reset(name: str, kind: str, config: Mapping[str, str], is_capture
     if not is_captured:
         return f"{told}: whoever reads the topics keeps them as orphans."
     return (
-        f"{told}: they stay in Cassandra as orphans. `walflow recover` does all of it: it takes the"
+        f"{told}: they stay in Cassandra as orphans. {ticked('recover')} does all of it: it takes the"
         " snapshot and removes the orphans, also after a resume by hand."
     )

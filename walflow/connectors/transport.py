@@ -5,6 +5,7 @@ from typing import Any
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.http import message_of
@@ -49,7 +50,7 @@ class Transport:
         except _Rebalancing as error:
             raise WalflowError(
                 f"Kafka Connect at {self._url} was still distributing its connectors after"
-                f" {self._rebalance_seconds:g} s ({error}). Try again; `walflow logs connect` tells"
+                f" {self._rebalance_seconds:g} s ({error}). Try again; {ticked('logs connect')} tells"
                 " what keeps it.",
                 ExitCode.NOT_READY,
             ) from error
@@ -72,7 +73,7 @@ class Transport:
             answer = requests.request(method, self._url + path, json=body, timeout=self._timeout)
         except requests.RequestException as error:
             raise WalflowError(
-                f"Kafka Connect does not answer at {self._url}. Is it up? See `walflow status`.",
+                f"Kafka Connect does not answer at {self._url}. Is it up? See {ticked('status')}.",
                 ExitCode.NOT_READY,
             ) from error
         if answer.status_code == requests.codes.conflict:

@@ -8,6 +8,7 @@ from cassandra.cluster import NoHostAvailable
 
 from change_stream.config import stream_config
 from change_stream.connections import Connections, connections
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.spark import addresses
@@ -33,7 +34,7 @@ def connect(settings: Settings) -> Connections:
     except NoHostAvailable as error:
         raise WalflowError(
             f"Cassandra does not answer at {settings.address('cassandra')}."
-            " `walflow up cassandra` starts it.",
+            f" {ticked('up cassandra')} starts it.",
             ExitCode.NOT_READY,
         ) from error
 

@@ -13,6 +13,7 @@ from change_stream.mutation import Delete, Mutation
 from change_stream.record import Undecodable
 from change_stream.schemas import RegistryUnavailable
 from change_stream.stamps import Generation, NoGeneration, stamp
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 
 DEFAULT_GC_GRACE_SECONDS = 864_000
@@ -50,18 +51,18 @@ class Replay:
             raise NotApplied(str(error)) from error
         except RegistryUnavailable as error:
             raise WalflowError(
-                f"{error}. `walflow status` shows its state.", ExitCode.NOT_READY
+                f"{error}. {ticked('status')} shows its state.", ExitCode.NOT_READY
             ) from error
         except (NoHostAvailable, DriverException) as error:
             raise WalflowError(
-                f"{letter.record.place}: Cassandra did not take the write: {error}. `walflow status`"
+                f"{letter.record.place}: Cassandra did not take the write: {error}. {ticked('status')}"
                 " shows its state.",
                 ExitCode.NOT_READY,
             ) from error
         if interpreted.unknown:
             raise NotApplied(
                 f"written, but without {', '.join(interpreted.unknown)}, which its event does not"
-                f" tell: `walflow repair {change.schema}.{change.table}` mends the row"
+                f" tell: {ticked(f'repair {change.schema}.{change.table}')} mends the row"
             )
         return what_is_done(interpreted.mutations)
 
@@ -101,7 +102,7 @@ class Replay:
             raise NotApplied(
                 f"it is {age / 86400:.1f} days old, and {target.keyspace}.{target.table} remembers"
                 f" deletes for {grace / 86400:.1f} days: it could bring back a deleted row."
-                " `walflow repair` reads such rows anew"
+                f" {ticked('repair')} reads such rows anew"
             )
 
     def _write(self, mutation: Mutation) -> None:
@@ -132,7 +133,7 @@ def write_time_of(letter: Letter, generations: tuple[Generation, ...]) -> int:
             return letter.stamp
     raise NotApplied(
         f"its stamp is not known: no header tells it, and no registered generation of {record.topic}"
-        " holds it. A write with another stamp could undo later changes; `walflow repair` reads the"
+        f" holds it. A write with another stamp could undo later changes; {ticked('repair')} reads the"
         " row anew"
     )
 

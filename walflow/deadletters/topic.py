@@ -11,6 +11,7 @@ import kafka
 from kafka import TopicPartition
 
 from change_stream.letter import Letter, NotALetter, letter_of
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.topics.clients import admin, failures_told
@@ -73,7 +74,7 @@ def place_of(text: str, topic: str) -> Place:
     if match is None or match["topic"] not in (None, topic):
         raise WalflowError(
             f"{text} is no place in the topic {topic}: one is written as 0@17, partition and offset,"
-            " as `walflow deadletters list` shows it.",
+            f" as {ticked('deadletters list')} shows it.",
             ExitCode.USAGE,
         )
     return Place(int(match["partition"]), int(match["offset"]))
@@ -119,7 +120,7 @@ class DeadLetterTopic:
                 if found.place == place:
                     return found
         raise WalflowError(
-            f"There is no dead letter at {place} of {self.name}; `walflow deadletters list --all`"
+            f"There is no dead letter at {place} of {self.name}; {ticked('deadletters list --all')}"
             " shows those that are kept.",
             ExitCode.USAGE,
         )
@@ -158,7 +159,7 @@ class DeadLetterTopic:
                 raise WalflowError(
                     f"Kafka gave nothing of {self.name}-{where.partition}@{before} for"
                     f" {STALLED_SECONDS:.0f} s, though it goes on to offset {end}: see"
-                    " `walflow logs kafka`.",
+                    f" {ticked('logs kafka')}.",
                     ExitCode.NOT_READY,
                 )
 
@@ -174,7 +175,7 @@ def _description(settings: Settings, topic: str) -> tuple[UUID, int]:
     with admin(settings) as client:
         if topic not in client.list_topics():
             raise WalflowError(
-                f"There is no topic {topic}: `walflow up kafka` makes it.", ExitCode.NOT_READY
+                f"There is no topic {topic}: {ticked('up kafka')} makes it.", ExitCode.NOT_READY
             )
         description = client.describe_topics([topic])[0]
         return UUID(str(description["topic_id"])), len(description["partitions"])

@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from walflow.advice import ticked
 from walflow.monitor.answers import refusal
 from walflow.monitor.token import HEADER, is_right
 
@@ -17,14 +18,6 @@ SCRAPED_AS = "monitor"
 READING = frozenset({"GET", "HEAD"})
 _FOREIGN = frozenset({"cross-site", "same-site"})
 """Values of Sec-Fetch-Site of a page that is not the monitor's (W3C Fetch Metadata)."""
-MISSING = (
-    f"This changes something and needs the token, in the header {HEADER}:"
-    " `walflow monitor --token` prints it."
-)
-WRONG = (
-    "This is not the token of the monitor that runs now, since each start draws another one:"
-    " `walflow monitor --token` prints it."
-)
 _INLINE = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -51,10 +44,24 @@ def guarded(token: str) -> Middleware:
             return refusal(403, "Another site's page may not ask the monitor.")
         given = request.headers.get(HEADER, "")
         if request.method not in READING and not is_right(token, given):
-            return refusal(401, WRONG if given else MISSING)
+            return refusal(401, _wrong() if given else _missing())
         return await handler(request)
 
     return guard
+
+
+def _missing() -> str:
+    return (
+        f"This changes something and needs the token, in the header {HEADER}:"
+        f" {ticked('monitor --token')} prints it."
+    )
+
+
+def _wrong() -> str:
+    return (
+        "This is not the token of the monitor that runs now, since each start draws another one:"
+        f" {ticked('monitor --token')} prints it."
+    )
 
 
 def policy(page: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from walflow.advice import program, ticked
 from walflow.errors import WalflowError
 from walflow.metrics.exposition import Metrics
 from walflow.monitor.answers import refusal, refused, told
@@ -32,6 +33,8 @@ from walflow.readings.reader import Reader
 from walflow.settings import Settings
 
 STATIC = Path(__file__).resolve().parent / "static"
+PROGRAM = "{{walflow}}"
+"""Stands in the page for what a reader's command line begins with."""
 MAX_BODY = 512 * 1024
 TIDY_SECONDS = 10.0
 
@@ -44,8 +47,8 @@ def application(settings: Settings, token: str) -> web.Application:
     watchers: set[asyncio.Task[object]] = set()
     app[live.WATCHERS] = watchers
     app.cleanup_ctx.append(_running(settings))
-    page = (STATIC / "index.html").read_text()
-    sent = headers(page)
+    index = page()
+    sent = headers(index)
 
     async def with_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(sent)
@@ -54,7 +57,7 @@ def application(settings: Settings, token: str) -> web.Application:
 
     app.on_response_prepare.append(with_headers)
     app.on_shutdown.append(_end_watching)
-    app.router.add_get("/", _index(page))
+    app.router.add_get("/", _index(index))
     app.router.add_get("/health", _health)
     for part in (live, topics, connectors, schemas, deadletters, verify, canary, metrics):
         app.router.add_routes(part.routes)
@@ -62,9 +65,14 @@ def application(settings: Settings, token: str) -> web.Application:
     return app
 
 
-def _index(page: str) -> Handler:
+def page() -> str:
+    """The page; commands in it are for the mode of this pipeline."""
+    return (STATIC / "index.html").read_text().replace(PROGRAM, program())
+
+
+def _index(text: str) -> Handler:
     async def index(_: web.Request) -> web.StreamResponse:
-        return web.Response(text=page, content_type="text/html")
+        return web.Response(text=text, content_type="text/html")
 
     return index
 
@@ -87,7 +95,7 @@ async def _failures_told(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        return refusal(500, "The monitor failed at this; `walflow logs monitor` tells more.")
+        return refusal(500, f"The monitor failed at this; {ticked('logs monitor')} tells more.")
 
 
 def _running(settings: Settings):  # type: ignore[no-untyped-def]  # aiohttp's form of a context

@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+from walflow.advice import typed
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 
@@ -39,7 +40,8 @@ def read(settings: Settings) -> str:
         return file.read_text()
     except FileNotFoundError as error:
         raise WalflowError(
-            f"There is no token in {file}: the monitor was never started. Run: walflow up monitor",
+            f"There is no token in {file}: the monitor was never started. Run:"
+            f" {typed('up monitor')}",
             ExitCode.NOT_READY,
         ) from error
     except PermissionError as error:

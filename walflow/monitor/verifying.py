@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.verify.history import last_verified, runs
@@ -87,11 +88,11 @@ class Verifying:
                 said = await self._said(run.tables)
             last = last_verified(self._settings)
             if last is None or last.at_ms < run.began_at_ms:
-                run.problem = said or "`walflow verify` ended without a word."
+                run.problem = said or f"{ticked('verify')} ended without a word."
         except TimeoutError:
             run.problem = (
                 f"It was stopped after {MAX_SECONDS} s, the most that the monitor gives it. In a"
-                " terminal `walflow verify` takes the time that it needs."
+                f" terminal {ticked('verify')} takes the time that it needs."
             )
         except asyncio.CancelledError:
             run.problem = "It was stopped."

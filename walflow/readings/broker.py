@@ -9,6 +9,7 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
+from walflow.advice import ticked
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Broker, PartitionReading, TopicReading
 from walflow.settings import Settings
@@ -30,9 +31,9 @@ class BrokerPart:
     """
 
     what = "Kafka"
-    advice = "`walflow up kafka` starts it; `walflow logs kafka` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
+        self.advice = f"{ticked('up kafka')} starts it; {ticked('logs kafka')} tells why it ended."
         self._settings = settings
         self._client: kafka.KafkaConsumer | None = None
         self._admin: kafka.KafkaAdminClient | None = None

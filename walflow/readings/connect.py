@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import requests
 
+from walflow.advice import ticked
 from walflow.connect_api import state_of
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import ConnectorReading
@@ -27,9 +28,11 @@ class ConnectPart:
     """Asks a worker of Connect over a connection that it keeps."""
 
     what = "Kafka Connect"
-    advice = "`walflow up connect` starts it; `walflow logs connect` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
+        self.advice = (
+            f"{ticked('up connect')} starts it; {ticked('logs connect')} tells why it ended."
+        )
         self._settings = settings
         self._http: requests.Session | None = None
 

@@ -11,6 +11,7 @@ import kafka.errors
 from change_stream.change import read_envelope
 from change_stream.record import Record, Undecodable
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
+from walflow.advice import ticked
 from walflow.readings.letters import Letters
 from walflow.readings.parts import reason_of, require_listening
 from walflow.readings.pending import Pending, Place, Unapplied
@@ -37,9 +38,9 @@ class FollowingPart:
     """Reads records over a connection that it keeps."""
 
     what = "Kafka's records"
-    advice = "`walflow status` says whether Kafka and the registry run."
 
     def __init__(self, settings: Settings) -> None:
+        self.advice = f"{ticked('status')} says whether Kafka and the registry run."
         self._settings = settings
         self._client: kafka.KafkaConsumer | None = None
         self._target = TargetSession(settings)
@@ -89,7 +90,7 @@ class FollowingPart:
         name = self._settings.topics.dead_letters
         if topic is None:
             return Unreachable(
-                f"The topic {name}", "it is not there", "`walflow up kafka` makes it."
+                f"The topic {name}", "it is not there", f"{ticked('up kafka')} makes it."
             )
         try:
             return self._letters.read(client, topic)
@@ -100,7 +101,7 @@ class FollowingPart:
             return Unreachable(
                 f"What became of the dead letters in {name}",
                 reason_of(error),
-                "Cassandra keeps it: `walflow status` says whether it runs.",
+                f"Cassandra keeps it: {ticked('status')} says whether it runs.",
             )
 
     def _forget_target(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from walflow.advice import ticked, typed
 from walflow.readings.reading import (
     Broker,
     ConnectorReading,
@@ -28,7 +29,6 @@ FORECAST_SECONDS = 3600
 """A slot that reaches its limit within this time is a problem, if nobody reads it or half is used up."""
 IDLE_SLOT_BYTES = 256 * 2**20
 """What a slot that nobody reads may retain before it is warned of."""
-LETTERS = "`walflow deadletters list` shows them."
 
 
 def judged(reading: Reading) -> Reading:
@@ -73,7 +73,7 @@ def _capture(reading: Reading) -> Stage:
         state = StageState.BEHIND
         reason = (
             f"The connector is {_seconds(slot.lag_ms)} behind PostgreSQL's log."
-            " `walflow logs connect` tells what keeps it."
+            f" {ticked('logs connect')} tells what keeps it."
         )
     rate = source.wal.bytes_per_second
     return _stage(StageName.CAPTURE, state, reason, rate, lag_bytes=unread, lag_ms=slot.lag_ms)
@@ -88,11 +88,11 @@ def _capturing(reading: Reading) -> tuple[StageState, str]:
     if slot is not None and slot.is_lost:
         return StageState.DOWN, (
             f"PostgreSQL has given up the slot {slot.name}"
-            f" ({slot.invalidation or slot.wal_status}): changes are lost. Run: walflow recover."
+            f" ({slot.invalidation or slot.wal_status}): changes are lost. Run: {typed('recover')}."
         )
     if connector is None:
         return StageState.DOWN, (
-            "No connector captures the publication. `walflow connectors apply` makes it."
+            f"No connector captures the publication. {ticked('connectors apply')} makes it."
         )
     if not connector.is_running:
         return _not_running(connector)
@@ -101,12 +101,12 @@ def _capturing(reading: Reading) -> tuple[StageState, str]:
     if slot is None:
         return StageState.DOWN, (
             "PostgreSQL has no replication slot for the pipeline, though the connector runs."
-            " Run: walflow recover."
+            f" Run: {typed('recover')}."
         )
     if not slot.is_active:
         return StageState.DOWN, (
             f"Nobody reads the slot {slot.name}, though connector {connector.name} is RUNNING."
-            " `walflow logs connect` tells why."
+            f" {ticked('logs connect')} tells why."
         )
     return StageState.OK, ""
 
@@ -116,15 +116,16 @@ def _not_running(connector: ConnectorReading) -> tuple[StageState, str]:
     if connector.has_failed:
         return StageState.DOWN, (
             f"Connector {name} has failed: {connector.reason.rstrip('.') or 'it gives no reason'}."
-            f" Mend the cause, then: walflow connectors restart {name} --tasks failed."
+            f" Mend the cause, then: {typed(f'connectors restart {name} --tasks failed')}."
         )
     if connector.is_held:
         return StageState.HELD, (
-            f"Connector {name} is {connector.state}. Let it go on: walflow connectors resume {name}."
+            f"Connector {name} is {connector.state}. Let it go on:"
+            f" {typed(f'connectors resume {name}')}."
         )
     tasks = ", ".join(connector.tasks) or "none"
     return StageState.DOWN, (
-        f"Connector {name} is {connector.state}, its tasks: {tasks}. `walflow logs connect` tells"
+        f"Connector {name} is {connector.state}, its tasks: {tasks}. {ticked('logs connect')} tells"
         " what it waits for."
     )
 
@@ -140,7 +141,7 @@ def _transport(reading: Reading) -> Stage:
         state = StageState.BEHIND
         reason = (
             f"A transaction in {oldest.name} has been open for {_seconds(age)}: what stands behind it"
-            " is not read. Kafka ends it at its time-out; `walflow logs connect` tells whose it is."
+            f" is not read. Kafka ends it at its time-out; {ticked('logs connect')} tells whose it is."
         )
     return _stage(
         StageName.TRANSPORT,
@@ -189,10 +190,10 @@ def _because(stream: Stream) -> str:
     told = next(iter(stream.failures), None)
     why = "" if told is None else f": {told.reason.rstrip('.')}"
     if stream.is_up:
-        return f"{why}. `walflow logs stream` tells more."
+        return f"{why}. {ticked('logs stream')} tells more."
     if told is not None and told.halts:
-        return f"{why}. It halts there by setting; mend it, then run: walflow up stream."
-    return f"{why}. `walflow logs stream` tells why; `walflow up stream` starts it."
+        return f"{why}. It halts there by setting; mend it, then run: {typed('up stream')}."
+    return f"{why}. {ticked('logs stream')} tells why; {ticked('up stream')} starts it."
 
 
 def _problems(reading: Reading) -> list[str]:
@@ -233,9 +234,9 @@ def _uncounted(failure: CountsFailure, now_ms: float) -> str:
     since = datetime.fromtimestamp(failure.since_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return (
         f"The counts of [aggregates] have not been kept for {_seconds(now_ms - failure.since_ms)}, since"
-        f" {since}: {failure.reason.rstrip('.')}. `walflow logs stream` tells more. They go on by"
-        " themselves within a minute once the cause is mended. If `walflow verify` then finds them"
-        " wrong, run: walflow recount."
+        f" {since}: {failure.reason.rstrip('.')}. {ticked('logs stream')} tells more. They go on by"
+        f" themselves within a minute once the cause is mended. If {ticked('verify')} then finds them"
+        f" wrong, run: {typed('recount')}."
     )
 
 
@@ -248,14 +249,14 @@ def _warnings(reading: Reading, applying: Stage) -> list[str]:
         )
     if isinstance(letters, DeadLetters) and letters.open != 0:
         count = "More than can be counted" if letters.open is None else letters.open
-        found.append(f"{count} dead letters are open. {LETTERS}")
+        found.append(f"{count} dead letters are open. {ticked('deadletters list')} shows them.")
     elif isinstance(letters, Unreachable) and _has_all(reading):
         found.append(letters.sentence)
     verified = reading.last_verify
     if verified is not None and verified.verdict == "different":
         tables = ", ".join(t.table for t in verified.tables if t.verdict == "different")
         found.append(
-            f"`walflow verify` found differences in {tables}. `walflow repair` mends them."
+            f"{ticked('verify')} found differences in {tables}. {ticked('repair')} mends them."
         )
     canary = reading.last_canary
     if canary is not None and not canary.succeeded:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 
+from walflow.advice import ticked
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Ingest, Slot, Source, User, Wal, Writes
 from walflow.settings import Settings
@@ -59,9 +60,11 @@ class PostgresPart:
     """Asks PostgreSQL over a connection that it keeps."""
 
     what = "PostgreSQL"
-    advice = "`walflow up postgres` starts it; `walflow logs postgres` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
+        self.advice = (
+            f"{ticked('up postgres')} starts it; {ticked('logs postgres')} tells why it ended."
+        )
         self._settings = settings
         self._connection: Any = None
         self._users: tuple[User, ...] = ()

@@ -9,6 +9,7 @@ from cassandra import InvalidRequest
 from cassandra.cluster import Cluster, Session
 
 from change_stream.restart_requests import COUNTS_QUERY
+from walflow.advice import ticked
 from walflow.errors import WalflowError
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Applied, CountsFailure, Stream, TaskFailure
@@ -62,9 +63,11 @@ class StreamPart:
     """Asks Cassandra what the stream has told there, and whether the stream's driver listens."""
 
     what = "Cassandra"
-    advice = "`walflow up cassandra` starts it; `walflow logs cassandra` tells why it ended."
 
     def __init__(self, settings: Settings) -> None:
+        self.advice = (
+            f"{ticked('up cassandra')} starts it; {ticked('logs cassandra')} tells why it ended."
+        )
         self._settings = settings
         self._target = TargetSession(settings)
         self._started: list[float] = []

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.http import message_of
@@ -151,8 +152,8 @@ class RegistryApi:
             return self._http.request(method, self._url + path, json=body, timeout=TIMEOUT)
         except requests.RequestException as error:
             raise WalflowError(
-                f"The Schema Registry does not answer at {self._url}. Is it up? See `walflow status`;"
-                " `walflow up registry` starts it.",
+                f"The Schema Registry does not answer at {self._url}. Is it up? See {ticked('status')};"
+                f" {ticked('up registry')} starts it.",
                 ExitCode.NOT_READY,
             ) from error
 

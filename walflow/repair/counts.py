@@ -16,6 +16,7 @@ from change_stream.aggregation.state import AggregateState
 from change_stream.config import stream_config
 from change_stream.connections import cassandra_session
 from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
+from walflow.advice import ticked
 from walflow.aggregates import COUNTABLE, Aggregate, aggregates_of
 from walflow.errors import WalflowError
 from walflow.settings import Settings
@@ -91,7 +92,7 @@ def retract_behind_deletion(
     except WalflowError as error:
         raise WalflowError(
             f"The rows are mended, and their counts are not: {error.sentence} When that is mended, run"
-            " `walflow recount`."
+            f" {ticked('recount')}."
         ) from error
 
 
@@ -164,6 +165,6 @@ def _write_anew(session: Session) -> None:
         if time.monotonic() > give_up:
             raise WalflowError(
                 f"The stream has not written its counts anew within {TAKEN_UP_SECONDS:g} s. See"
-                " `walflow status` and `walflow logs stream`."
+                f" {ticked('status')} and {ticked('logs stream')}."
             )
         time.sleep(POLL_SECONDS)

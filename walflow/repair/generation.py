@@ -14,6 +14,7 @@ from cassandra.cluster import Session
 from change_stream.generations import Generations
 from change_stream.restart_requests import RestartRequests
 from change_stream.stamps import Generation
+from walflow.advice import ticked
 from walflow.capture import topics
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
@@ -41,7 +42,7 @@ class TopicGenerations:
         if topic not in topics.read_by_stream(settings):
             raise WalflowError(
                 f"Kafka has no topic {topic}: no change of the table was ever captured. See"
-                " `walflow tables list` and `walflow connectors list`.",
+                f" {ticked('tables list')} and {ticked('connectors list')}.",
                 ExitCode.NOT_READY,
             )
 
@@ -67,8 +68,8 @@ class TopicGenerations:
                 raise WalflowError(
                     f"The stream has not started its query again within {IN_FORCE_SECONDS:g} s, so the"
                     f" new generation of {self._topic} is not known to be in force, and nothing is"
-                    " mended without it. See `walflow status` and `walflow logs stream`; then run"
-                    " `walflow repair` again."
+                    f" mended without it. See {ticked('status')} and {ticked('logs stream')}; then run"
+                    f" {ticked('repair')} again."
                 )
             time.sleep(POLL_SECONDS)
         return new
@@ -80,7 +81,7 @@ class TopicGenerations:
                 continue
         except kafka.errors.KafkaError as error:
             raise WalflowError(
-                f"Kafka does not tell of {self._topic}: {error!r}. See `walflow status`.",
+                f"Kafka does not tell of {self._topic}: {error!r}. See {ticked('status')}.",
                 ExitCode.NOT_READY,
             ) from error
         return new

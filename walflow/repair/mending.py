@@ -16,6 +16,7 @@ from typing import Any
 from cassandra.cluster import Session
 
 from change_stream.stamps import Generation
+from walflow.advice import ticked
 from walflow.deadletters.topic import DeadLetterTopic
 from walflow.repair.checking import Check, StillDifferent
 from walflow.repair.deleting import RowDeleter
@@ -165,7 +166,7 @@ class Mending:
         if count:
             self.mended.notes.append(
                 f"{count} records of {self._topic} became dead letters meanwhile; see"
-                " `walflow deadletters list`."
+                f" {ticked('deadletters list')}."
             )
         return count > 0
 

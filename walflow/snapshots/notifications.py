@@ -14,6 +14,7 @@ from kafka import TopicPartition
 
 from change_stream.record import Undecodable
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.stack.kafka import NOTIFICATIONS
@@ -60,7 +61,7 @@ class Notifications:
             partitions = self._consumer.partitions_for_topic(NOTIFICATIONS)
             if not partitions:
                 raise WalflowError(
-                    f"Kafka has no topic {NOTIFICATIONS}: `walflow up kafka` makes it.",
+                    f"Kafka has no topic {NOTIFICATIONS}: {ticked('up kafka')} makes it.",
                     ExitCode.NOT_READY,
                 )
             places = [TopicPartition(NOTIFICATIONS, number) for number in partitions]
@@ -70,7 +71,7 @@ class Notifications:
                 self._consumer.position(place)
         except (kafka.errors.KafkaError, ValueError) as error:
             raise WalflowError(
-                f"Kafka does not answer at {address}: {error}. See `walflow status`.",
+                f"Kafka does not answer at {address}: {error}. See {ticked('status')}.",
                 ExitCode.NOT_READY,
             ) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg2
 
+from walflow.advice import ticked
 from walflow.capture import include_list
 from walflow.capture.catalog import SourceTable, find_table, published_tables, split_name
 from walflow.capture.connector import SIGNALS, capturing, connect_api
@@ -135,7 +136,7 @@ def _require_captured(settings: Settings, name: str) -> SourceTable:
         )
     if not (table.is_published and include_list.captures(connector.config, full_name)):
         raise WalflowError(
-            f"{full_name} is not captured; `walflow tables add {full_name}` captures it and reads its"
+            f"{full_name} is not captured; {ticked(f'tables add {full_name}')} captures it and reads its"
             f" rows. Captured tables: {known}.",
             ExitCode.USAGE,
         )
@@ -149,7 +150,7 @@ def _require_signals(connector: Connector) -> None:
     if connector.config.get("signal.data.collection") != SIGNALS:
         raise WalflowError(
             f"Connector {connector.name} does not listen to the table {SIGNALS}"
-            " (signal.data.collection). `walflow connectors apply` brings it up to date.",
+            f" (signal.data.collection). {ticked('connectors apply')} brings it up to date.",
             ExitCode.NOT_READY,
         )
 
@@ -284,7 +285,7 @@ class _Following:
         if status not in ("SUCCEEDED", "EMPTY"):
             self._failure = (
                 f"The connector could not read {self._signal.table} to its end: {status}."
-                " `walflow logs connect` tells why; then run `walflow snapshot` again."
+                f" {ticked('logs connect')} tells why; then run {ticked('snapshot')} again."
             )
 
     def _require_alive(self, silent_seconds: float) -> None:
@@ -303,7 +304,7 @@ class _Following:
         if not self._has_begun and silent_seconds > BEGUN_SECONDS:
             raise WalflowError(
                 f"The connector did not begin with {self._signal.table} within {BEGUN_SECONDS:g} s."
-                " `walflow logs connect` tells what it does."
+                f" {ticked('logs connect')} tells what it does."
             )
         if (
             self._has_begun
@@ -312,7 +313,7 @@ class _Following:
         ):
             raise WalflowError(
                 f"The connector reads {self._signal.table} no more, and has not told that it is done."
-                " Run `walflow snapshot` again; `walflow logs connect` may tell why."
+                f" Run {ticked('snapshot')} again; {ticked('logs connect')} may tell why."
             )
 
     def _await_restart(self, state: ConnectorState) -> None:
@@ -321,7 +322,7 @@ class _Following:
         if now - self._failed_at > FAILED_SECONDS:
             raise WalflowError(
                 f"Connector {state.name} failed: {state.reason}. The snapshot goes on when it runs"
-                " again: see `walflow status`."
+                f" again: see {ticked('status')}."
             )
         stage = f"waiting for the restart of connector {state.name}, which failed ({state.reason})"
         self._show(replace(self._progress, stage=stage))

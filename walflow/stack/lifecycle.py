@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from walflow.advice import ticked
 from walflow.errors import WalflowError
 from walflow.settings import Settings
 from walflow.stack.catalogue import services
@@ -213,8 +214,8 @@ def _with_what_runs(start: _Start, error: WalflowError) -> WalflowError:
         _undo(start)
         return error
     return WalflowError(
-        f"{error.sentence}\nStill running: {', '.join(left)}. Mend the cause and run `walflow up`"
-        " again, or stop them with `walflow down`.",
+        f"{error.sentence}\nStill running: {', '.join(left)}. Mend the cause and run {ticked('up')}"
+        f" again, or stop them with {ticked('down')}.",
         error.exit_code,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from walflow.advice import ticked, typed
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import WalflowError
 from walflow.recovery import Loss, find_loss, slot_is_lost
@@ -125,9 +126,9 @@ def _loss(settings: Settings, states: Sequence[ConnectorState]) -> Loss | None:
 def _health(
     settings: Settings, state: ConnectorState, failures: list[float], loss: Loss | None
 ) -> ConnectorHealth:
-    advice = "See `walflow logs connect`."
+    advice = f"See {ticked('logs connect')}."
     if loss is not None and loss.connector == state.name:
-        advice = f"{loss.sentence} Run: walflow recover"
+        advice = f"{loss.sentence} Run: {typed('recover')}"
         if not state.has_failed:
             return ConnectorHealth(state.name, SLOT_LOST, len(failures), advice)
     if not state.has_failed:
@@ -147,12 +148,12 @@ def _state(
         state = words.get(process.state, "stopped") if process else "stopped"
         if state == "stopped" and died > max_restarts:
             state = "gave up"
-        reason = f"died {died} times: see `walflow logs {service.name}`" if died else ""
+        reason = f"died {died} times: see {ticked(f'logs {service.name}')}" if died else ""
         if process is not None and process.is_halted:
             state = "halted"
             reason = (
-                f"it is not restarted by itself. `walflow logs {service.name} -n 5` says where it"
-                " stopped and what to mend; then run `walflow up`"
+                f"it is not restarted by itself. {ticked(f'logs {service.name} -n 5')} says where it"
+                f" stopped and what to mend; then run {ticked('up')}"
             )
         return ServiceState(service.name, state, 0, 0, died, 0, service.url, reason)
     try:

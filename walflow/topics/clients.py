@@ -7,6 +7,7 @@ from typing import Any
 import kafka
 import kafka.errors
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 
@@ -104,7 +105,7 @@ def _made(settings: Settings, make: Callable[[], Any]) -> Any:
 
 def _unanswered(settings: Settings, error: Exception) -> WalflowError:
     return WalflowError(
-        f"Kafka does not answer at {settings.address('kafka')}: {error}. See `walflow status`;"
-        " `walflow up kafka` starts it.",
+        f"Kafka does not answer at {settings.address('kafka')}: {error}. See {ticked('status')};"
+        f" {ticked('up kafka')} starts it.",
         ExitCode.NOT_READY,
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 from change_stream.change import Op
 from change_stream.record import Record, Undecodable, schema_id
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 
 _EPOCH = re.compile(r"1970-01-01T00:00:00(\.0+)?Z|00:00:00(\.0+)?Z")
@@ -181,7 +182,7 @@ def _payload(data: bytes | None, registry: SchemaRegistry) -> Payload:
         return Payload(len(data), identifier, data, str(error))
     except RegistryUnavailable as error:
         raise WalflowError(
-            f"{error}. `walflow up registry` starts it; --raw does without.", ExitCode.NOT_READY
+            f"{error}. {ticked('up registry')} starts it; --raw does without.", ExitCode.NOT_READY
         ) from error
 
 

@@ -10,6 +10,7 @@ import kafka
 from kafka import TopicPartition
 
 from change_stream.record import Record
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.topics.clients import consumer
@@ -122,7 +123,7 @@ class TopicReader:
                 raise WalflowError(
                     f"Kafka gave nothing of {lacking[0].place.topic}-{lacking[0].place.partition}"
                     f"@{lacking[0].next} for {STALLED_SECONDS:.0f} s, though it goes on to offset"
-                    f" {lacking[0].end}: see `walflow logs kafka`.",
+                    f" {lacking[0].end}: see {ticked('logs kafka')}.",
                     ExitCode.NOT_READY,
                 )
 

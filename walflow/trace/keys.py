@@ -13,6 +13,7 @@ from change_stream.columns import columns_of, field_names
 from change_stream.record import DATUM_OFFSET, Undecodable, schema_id
 from change_stream.retyping import masked, retyped
 from change_stream.schemas import RegistryUnavailable, SchemaRegistry
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.tables import TableRule
 from walflow.verify.catalog import SourceTable
@@ -95,7 +96,7 @@ class TracedKey:
             return False
         except RegistryUnavailable as error:
             raise WalflowError(
-                f"{error}. `walflow up registry` starts it.", ExitCode.NOT_READY
+                f"{error}. {ticked('up registry')} starts it.", ExitCode.NOT_READY
             ) from error
         if not isinstance(datum, dict):
             return False

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from walflow.advice import ticked
 from walflow.readings.reading import Stage
 from walflow.topics.events import Kind
 from walflow.trace.results import HopState, Search, SourceRow, TargetCell, TracedEvent
@@ -122,7 +123,7 @@ def _apply(found: Found) -> HopState:
         return HopState(
             APPLY,
             False,
-            f"{place} is a dead letter: {newest.letter.rstrip('.')}. `walflow deadletters list` shows"
+            f"{place} is a dead letter: {newest.letter.rstrip('.')}. {ticked('deadletters list')} shows"
             " it.",
         )
     if newest.is_applied:
@@ -142,6 +143,6 @@ def _foreign(found: Found) -> str:
             return (
                 f"{', '.join(cell.target for cell in other)} in Cassandra was written later than the"
                 f" last event's stamp {newest.stamp}, by somebody else than the stream."
-                " `walflow repair` mends the row."
+                f" {ticked('repair')} mends the row."
             )
-    return "`walflow repair` mends the row."
+    return f"{ticked('repair')} mends the row."

@@ -17,6 +17,7 @@ from cassandra.cluster import Session
 
 from change_stream.kafka_log import KafkaLog, LogStalled
 from change_stream.record import Record
+from walflow.advice import ticked
 from walflow.deadletters.topic import DeadLetterTopic
 from walflow.settings import Settings
 from walflow.verify.plan import CannotTell
@@ -86,7 +87,7 @@ class Barrier:
                     self._wait_for_stream(log, partition, give_up)
         except (kafka.errors.KafkaError, LogStalled) as error:
             raise NotReached(
-                f"Kafka does not give the records of {self._topic}: {error!r}. See `walflow status`."
+                f"Kafka does not give the records of {self._topic}: {error!r}. See {ticked('status')}."
             ) from error
 
     def _wait_for_slot(self, position: int, give_up: float) -> None:
@@ -97,7 +98,7 @@ class Barrier:
                     raise NotReached(
                         f"The replication slot {SLOT} stands at {_lsn(confirmed)} after"
                         f" {self._seconds:g} s, before {_lsn(position)}: Kafka Connect has not taken"
-                        " over what PostgreSQL committed. See `walflow connectors list`."
+                        f" over what PostgreSQL committed. See {ticked('connectors list')}."
                     )
                 if time.monotonic() >= nudge_at:
                     _nudge(cursor)
@@ -139,7 +140,7 @@ class Barrier:
             if time.monotonic() > give_up:
                 raise NotReached(
                     f"The stream has not {self._done} {record.place} after {self._seconds:g} s; it"
-                    f" stands at offset {applied}. See `walflow status` and `walflow logs stream`."
+                    f" stands at offset {applied}. See {ticked('status')} and {ticked('logs stream')}."
                 )
             time.sleep(POLL_SECONDS)
 
@@ -206,7 +207,7 @@ def _confirmed(cursor: Any) -> int:
     if row is None or row[0] is None:
         raise NotReached(
             f"PostgreSQL has no replication slot {SLOT}: nothing captures its changes. Create the"
-            " connector with `walflow connectors apply`."
+            f" connector with {ticked('connectors apply')}."
         )
     return int(row[0])
 

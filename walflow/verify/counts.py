@@ -18,6 +18,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from walflow.advice import ticked
 from walflow.aggregates import COUNT, COUNTABLE, Aggregate, written
 from walflow.errors import WalflowError
 from walflow.settings import Settings
@@ -144,7 +145,7 @@ class CountsComparison:
         aggregate = self._aggregate
         if target.table_of(self._session, aggregate.keyspace, aggregate.name) is None:
             raise CannotTell(
-                f"Cassandra has no table {aggregate.target}. `walflow up` makes it, and so does the"
+                f"Cassandra has no table {aggregate.target}. {ticked('up')} makes it, and so does the"
                 " stream when it starts."
             )
 

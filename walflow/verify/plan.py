@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cassandra.metadata import TableMetadata, maybe_escape_name
 
+from walflow.advice import ticked
 from walflow.errors import WalflowError
 from walflow.tables import Mask, RuleConflict, TableRule, TargetColumn
 from walflow.verify.catalog import SourceColumn, SourceTable, quoted
@@ -98,7 +99,7 @@ def plan(source: SourceTable, rule: TableRule, target: TableMetadata | None) -> 
         raise CannotTell(
             f"Cassandra has no table {rule.keyspace}.{rule.table} for {source.full_name}. The stream"
             " makes it with the table's first record: is it running, and does the connector capture"
-            " the table? See `walflow status` and `walflow connectors list`."
+            f" the table? See {ticked('status')} and {ticked('connectors list')}."
         )
     try:
         partition, clustering = rule.primary_key(source.key)

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg2
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.verify.catalog import quoted
@@ -31,7 +32,7 @@ def connected(settings: Settings) -> Iterator[Any]:
     except psycopg2.OperationalError as error:
         raise WalflowError(
             f"PostgreSQL does not answer at {settings.address('postgres')}:"
-            f" {str(error).strip()}. See `walflow status`.",
+            f" {str(error).strip()}. See {ticked('status')}.",
             ExitCode.NOT_READY,
         ) from error
     try:
@@ -205,7 +206,7 @@ def literal(column: ComparedColumn, value: bytes | None) -> str:
     if value is None or value == UNREPRESENTABLE:
         raise CannotTell(
             f"A row's {column.source} has no place in {column.cql_type}, so Cassandra cannot have the"
-            " row; it is among `walflow deadletters list`. Leave such rows out with --where."
+            f" row; it is among {ticked('deadletters list')}. Leave such rows out with --where."
         )
     match column.cql_type:
         case "timestamp" | "time":

@@ -26,6 +26,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage, ProtocolHandler, ResultMessage, read_int
 from cassandra.query import BoundStatement, PreparedStatement
 
+from walflow.advice import ticked
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
 from walflow.verify.conversions import UNREPRESENTABLE
@@ -108,7 +109,7 @@ def connected(settings: Settings) -> Iterator[Session]:
         except (NoHostAvailable, DriverException) as error:
             raise WalflowError(
                 f"Cassandra does not answer at {settings.address('cassandra')}: {error}."
-                " See `walflow status`.",
+                f" See {ticked('status')}.",
                 ExitCode.NOT_READY,
             ) from error
         session.client_protocol_handler = _RawProtocol

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.servers.all import SERVERS, Servers
 
@@ -14,7 +15,7 @@ def away(servers: Servers) -> Iterator[Finding]:
             server.server,
             server.sentence,
             f"service {server.server}" if is_ours else server.server,
-            shell(f"walflow up {server.server}")
+            shell(typed(f"up {server.server}"))
             if is_ours
             else by_hand("Start it, or correct its address in the connector."),
         )

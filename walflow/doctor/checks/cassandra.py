@@ -6,6 +6,7 @@ docs/exactness.md for gc_grace_seconds.
 
 from collections.abc import Iterator, Mapping
 
+from walflow.advice import typed
 from walflow.capture.topics import stream_topics
 from walflow.doctor.finding import Finding, Fix, Severity, Tool, by_hand
 from walflow.doctor.places import property_place
@@ -148,7 +149,7 @@ def consistency(servers: Servers) -> Iterator[Finding]:
                 at,
                 by_hand(
                     "Set cassandra.consistency to LOCAL_QUORUM in pipeline.toml, and run:"
-                    " walflow restart stream"
+                    f" {typed('restart stream')}"
                 ),
             )
         elif copies == 1 and nodes > 1:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from walflow.advice import typed
 from walflow.capture.connector import captures_publication, mismatches
 from walflow.doctor.finding import Finding, Fix, Severity, by_hand, shell
 from walflow.doctor.places import connector_place
@@ -202,10 +203,10 @@ def _mend(name: str, rule: Rule) -> tuple[Fix, ...]:
             "The slot goes with this last stop too, and a new snapshot takes its place; rows that are"
             " deleted meanwhile are in none."
         ),
-        *shell(f"walflow connectors stop {name}"),
+        *shell(typed(f"connectors stop {name}")),
         *patch(name, rule.key, rule.better),
-        *shell(f"walflow connectors offsets reset {name} --yes"),
-        *shell(f"walflow connectors resume {name}"),
+        *shell(typed(f"connectors offsets reset {name} --yes")),
+        *shell(typed(f"connectors resume {name}")),
     )
 
 
@@ -243,7 +244,7 @@ def dropped_deletes(servers: Servers) -> Iterator[Finding]:
                     f"Connector {connector.name} unwraps its records (transforms = {name}): the stream"
                     " reads Debezium's envelopes, and takes what is none for a dead letter.",
                     where,
-                    shell(f"walflow connectors patch {connector.name} --remove transforms"),
+                    shell(typed(f"connectors patch {connector.name} --remove transforms")),
                 )
             elif connector.value(key).lower() == "drop":
                 yield Finding(
@@ -267,7 +268,7 @@ def unlike_pipeline(servers: Servers) -> Iterator[Finding]:
                     f"Connector {connector.name}: {sentence}",
                     connector_place(connector.name, key, connector.config.get(key)),
                     by_hand(
-                        f"Set {key} in the connector's JSON, and run: walflow connectors apply"
+                        f"Set {key} in the connector's JSON, and run: {typed('connectors apply')}"
                     ),
                 )
 
@@ -313,5 +314,5 @@ def feeds_stream(servers: Servers, connector: ConnectorConfig) -> bool:
 
 def patch(name: str, key: str, value: str) -> tuple[Fix, ...]:
     return shell(
-        f"walflow connectors patch {shlex.quote(name)} --set {shlex.quote(f'{key}={value}')}"
+        typed(f"connectors patch {shlex.quote(name)} --set {shlex.quote(f'{key}={value}')}")
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.doctor.finding import Finding, Severity, shell
 from walflow.doctor.servers.all import Servers
 
@@ -16,8 +17,8 @@ def not_running(servers: Servers) -> Iterator[Finding]:
                 f"Connector {name} is FAILED: {state.reason}.",
                 f"connector {name} in Kafka Connect",
                 (
-                    *shell(f"walflow connectors describe {name}"),
-                    *shell(f"walflow connectors restart {name} --tasks failed"),
+                    *shell(typed(f"connectors describe {name}")),
+                    *shell(typed(f"connectors restart {name} --tasks failed")),
                 ),
             )
         elif state.is_held:
@@ -28,7 +29,7 @@ def not_running(servers: Servers) -> Iterator[Finding]:
                 if connector.is_postgres
                 else f"Connector {name} is {state.connector}: somebody holds it.",
                 f"connector {name} in Kafka Connect",
-                shell(f"walflow connectors resume {name}"),
+                shell(typed(f"connectors resume {name}")),
             )
         elif not state.tasks:
             yield Finding(
@@ -36,5 +37,5 @@ def not_running(servers: Servers) -> Iterator[Finding]:
                 name,
                 f"Connector {name} is {state.connector} and has no task.",
                 f"connector {name} in Kafka Connect",
-                shell(f"walflow connectors restart {name}"),
+                shell(typed(f"connectors restart {name}")),
             )

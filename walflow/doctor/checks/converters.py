@@ -6,6 +6,7 @@ A worker does not tell its own converters by REST, so the newest records are loo
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from walflow.advice import typed
 from walflow.doctor.checks.connector_settings import feeds_stream, patch
 from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.places import connector_place
@@ -37,7 +38,7 @@ def unreadable_records(servers: Servers) -> Iterator[Finding]:
                         "Set the converters to Avro and to that registry, as in docs/connectors.md;"
                         " then apply what has become a dead letter:"
                     ),
-                    *shell("walflow deadletters list"),
+                    *shell(typed("deadletters list")),
                 ),
             )
 
@@ -57,7 +58,7 @@ def other_converters(servers: Servers) -> Iterator[Finding]:
                     f"Connector {connector.name} writes its {side}s by {kind.rpartition('.')[2]}, and"
                     " the stream reads Avro: each record becomes a dead letter.",
                     connector_place(connector.name, key, kind),
-                    shell(f"walflow connectors patch {connector.name} --remove {key}"),
+                    shell(typed(f"connectors patch {connector.name} --remove {key}")),
                 )
 
 
@@ -82,7 +83,7 @@ def other_registry(servers: Servers) -> Iterator[Finding]:
                     f"Connector {connector.name} registers its schemas at {url}, and the stream asks"
                     f" {wanted[0]}:{wanted[1]}: it takes other schemas for its own, or finds none.",
                     connector_place(connector.name, key, url),
-                    shell(f"walflow connectors patch {connector.name} --remove {key}"),
+                    shell(typed(f"connectors patch {connector.name} --remove {key}")),
                 )
 
 

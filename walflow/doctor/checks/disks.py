@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.doctor.finding import Finding, Severity, by_hand
 from walflow.doctor.servers.all import Servers
 from walflow.settings import LOOPBACK, place_of
@@ -33,7 +34,7 @@ def full_disk(servers: Servers) -> Iterator[Finding]:
                 f" by another {grows / GIGABYTE:.1f} GB: then no server on this disk can write.",
                 place_of("postgres", "max_slot_wal_keep_size_megabytes"),
                 by_hand(
-                    "Make room, or lower postgres.max_slot_wal_keep_size_megabytes and run: walflow"
-                    " restart postgres"
+                    "Make room, or lower postgres.max_slot_wal_keep_size_megabytes and run:"
+                    f" {typed('restart postgres')}"
                 ),
             )

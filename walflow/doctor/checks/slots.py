@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.doctor.checks import wal
 from walflow.doctor.finding import Finding, Fix, Severity, Tool, shell
 from walflow.doctor.places import connector_place
@@ -26,7 +27,7 @@ def lost_slots(servers: Servers) -> Iterator[Finding]:
                 f"PostgreSQL has given up the slot {slot.name} ({slot.reason or slot.wal_status}): what"
                 " was committed since it was last read is no longer in the log.",
                 _where(source, slot),
-                shell("walflow recover")
+                shell(typed("recover"))
                 if source.is_ours and slot.name == SLOT
                 else _drop(source, slot, reader),
             )
@@ -47,7 +48,7 @@ def slots_in_danger(servers: Servers) -> Iterator[Finding]:
                 f" {_megabytes(left)} of WAL PostgreSQL gives it up"
                 f" (max_slot_wal_keep_size = {source.settings[wal.LIMIT].shown}).",
                 wal.place(source, wal.LIMIT),
-                shell(f"walflow connectors describe {reader.name}")
+                shell(typed(f"connectors describe {reader.name}"))
                 if reader is not None
                 else _drop(source, slot, reader),
             )
@@ -75,7 +76,7 @@ def unread_slots(servers: Servers) -> Iterator[Finding]:
                 f"Connector {reader.name} is RUNNING but does not read its slot {slot.name} since"
                 f" {slot.inactive_seconds:.0f} s: it {kept}.",
                 _where(source, slot),
-                shell(f"walflow connectors restart {reader.name}"),
+                shell(typed(f"connectors restart {reader.name}")),
             )
 
 
@@ -94,7 +95,7 @@ def shared_slots(servers: Servers) -> Iterator[Finding]:
                     f"Connectors {' and '.join(names)} have one slot, {slot}, at {source.at}: only one"
                     " of them can read it.",
                     connector_place(name, "slot.name", connectors[name].config.get("slot.name")),
-                    shell(f"walflow connectors patch {name} --set slot.name={_own_slot(name)}"),
+                    shell(typed(f"connectors patch {name} --set slot.name={_own_slot(name)}")),
                 )
 
 
@@ -129,10 +130,10 @@ def _drop(source: SourceServer, slot: Slot, reader: ConnectorConfig | None) -> t
     if reader is None:
         return (drop,)
     return (
-        *shell(f"walflow connectors stop {reader.name}"),
+        *shell(typed(f"connectors stop {reader.name}")),
         drop,
-        *shell(f"walflow connectors offsets reset {reader.name} --yes"),
-        *shell(f"walflow connectors resume {reader.name}"),
+        *shell(typed(f"connectors offsets reset {reader.name} --yes")),
+        *shell(typed(f"connectors resume {reader.name}")),
     )
 
 

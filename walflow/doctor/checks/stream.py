@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.capture.topics import stream_topics
 from walflow.doctor.finding import Finding, Severity, by_hand, shell
 from walflow.doctor.servers.all import Servers
@@ -24,7 +25,7 @@ def partitions_without_slot(servers: Servers) -> Iterator[Finding]:
             place_of("stream", "slots"),
             by_hand(
                 f'Set stream.slots = {partitions} or more, or stream.trigger = "micro-batch", in'
-                " pipeline.toml, and run: walflow restart spark-worker stream"
+                f" pipeline.toml, and run: {typed('restart spark-worker stream')}"
             ),
         )
 
@@ -38,5 +39,5 @@ def fewer_slots(servers: Servers) -> Iterator[Finding]:
             "stream",
             f"The stream runs with {servers.spark.slots} slots, and stream.slots is {wanted}.",
             place_of("stream", "slots"),
-            shell("walflow restart spark-worker stream"),
+            shell(typed("restart spark-worker stream")),
         )

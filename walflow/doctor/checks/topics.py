@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.capture.topics import stream_topics
 from walflow.doctor.checks.connector_settings import feeds_stream
 from walflow.doctor.finding import Finding, Fix, Severity, by_hand, shell
@@ -65,8 +66,8 @@ def lag_against_retention(servers: Servers) -> Iterator[Finding]:
                     place(servers, topic, "retention.ms"),
                     (
                         *alter(servers, name, "retention.ms", WEEK_MS),
-                        *shell("walflow verify"),
-                        *shell("walflow repair"),
+                        *shell(typed("verify")),
+                        *shell(typed("repair")),
                     ),
                 )
                 continue
@@ -97,7 +98,7 @@ def _soon(
         f"The stream is {behind} behind in {where}, and Kafka keeps {key} = {topic.config[key]}: soon it"
         " deletes what is not applied.",
         place(servers, topic, key),
-        (*alter(servers, topic.name, key, better), *shell("walflow status")),
+        (*alter(servers, topic.name, key, better), *shell(typed("status"))),
     )
 
 
@@ -129,7 +130,7 @@ def dead_letters(servers: Servers) -> Iterator[Finding]:
             f"There is no topic {name}: the stream stands still at the first record that it cannot"
             " apply.",
             f"Kafka at {servers.kafka.at}",
-            shell("walflow up kafka"),
+            shell(typed("up kafka")),
         )
         return
     if topic.is_compacted:

@@ -5,6 +5,7 @@ Source: PostgreSQL documentation, "Replication" (runtime-config-replication) and
 
 from collections.abc import Iterator
 
+from walflow.advice import typed
 from walflow.doctor.finding import Finding, Fix, Severity, Tool
 from walflow.doctor.places import property_place
 from walflow.doctor.servers.all import Servers
@@ -120,7 +121,7 @@ def _set(source: SourceServer, key: str, value: str, reload: bool = True) -> tup
     found = [Fix(f"ALTER SYSTEM SET {key} = '{value}';", Tool.POSTGRESQL, source.at)]
     if source.is_ours and source.settings[key].source == "command line":
         where = place_of("postgres", "max_slot_wal_keep_size_megabytes")
-        return (Fix(f"Set it in {where}, and run: walflow restart postgres", Tool.EDITOR),)
+        return (Fix(f"Set it in {where}, and run: {typed('restart postgres')}", Tool.EDITOR),)
     if reload:
         found.append(Fix("SELECT pg_reload_conf();", Tool.POSTGRESQL, source.at))
     return tuple(found)

@@ -1,5 +1,6 @@
 // The JSON API: answers as values, refusals as sentences, the token only where something is changed.
 import { useEffect, useSignal, useState } from "./dom.js";
+import { typed } from "./format.js";
 
 const TOKEN = "walflow-token";
 
@@ -28,7 +29,7 @@ async function ask(method, path, body) {
   try {
     answer = await fetch(path, { method, headers, body });
   } catch {
-    throw new Refused("The monitor does not answer. Is it up? See `walflow status`; `walflow up monitor` starts it.", 0);
+    throw new Refused(`The monitor does not answer. Is it up? See \`${typed("status")}\`; \`${typed("up monitor")}\` starts it.`, 0);
   }
   let told = null;
   try {

@@ -1,6 +1,7 @@
 // The frame: pages by the address behind #, shortcuts, theme, token.
 import { get, hasToken, takeToken, tryToken } from "./api.js";
 import { html, render, signal, useEffect, useErrorBoundary, useRef, useSignal, useState } from "./dom.js";
+import { typed } from "./format.js";
 import { LIST, listen } from "./keys.js";
 import { useLive, watch } from "./live.js";
 import { Problem, Said } from "./parts.js";
@@ -81,7 +82,7 @@ function Unlock({ why, done }) {
   return html`
     <form class="stack" onSubmit=${submit}>
       <h2>Allow changes</h2>
-      <p>Looking needs nothing; whatever changes the pipeline needs the token. <code>walflow monitor</code> prints a link that brings it along, <code>walflow monitor --token</code> the token alone.</p>
+      <p>Looking needs nothing; whatever changes the pipeline needs the token. <code>${typed("monitor")}</code> prints a link that brings it along, <code>${typed("monitor --token")}</code> the token alone.</p>
       <label>Token <input name="token" type="password" autocomplete="off" required autofocus /></label>
       <${Problem} problem=${problem} />
       <div class="actions"><button class="primary">Allow</button><button type="button" onClick=${done}>Cancel</button></div>
@@ -95,9 +96,9 @@ function Health() {
     const timer = setInterval(() => draw((n) => n + 1), STALE_MS / 3);
     return () => clearInterval(timer);
   }, []);
-  if (state === "away") return html`<span class="state bad" title="The monitor does not answer; walflow up monitor starts it."><i></i>away</span>`;
+  if (state === "away") return html`<span class="state bad" title=${`The monitor does not answer; ${typed("up monitor")} starts it.`}><i></i>away</span>`;
   if (!reading) return html`<span class="state waiting"><i></i>connecting</span>`;
-  if (Date.now() - reading.taken_at_ms > STALE_MS) return html`<span class="state waiting" title="walflow logs monitor tells why"><i></i>no new figures</span>`;
+  if (Date.now() - reading.taken_at_ms > STALE_MS) return html`<span class="state waiting" title=${`${typed("logs monitor")} tells why`}><i></i>no new figures</span>`;
   const kind = reading.is_healthy ? "good" : "bad";
   return html`<span class=${`state ${kind}`}><i></i>${reading.is_healthy ? "healthy" : "not healthy"}</span>`;
 }

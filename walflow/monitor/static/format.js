@@ -6,6 +6,9 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 export const NONE = "–";
 export const UNAVAILABLE = "__debezium_unavailable_value";
 
+/** A command line of walflow, as a reader types it: the page was sent with what it begins with. */
+export const typed = (command) => `${document.documentElement.dataset.program} ${command}`;
+
 export const count = (value) => (value == null ? NONE : WHOLE.format(value));
 
 export function rate(value, unit = "/s") {

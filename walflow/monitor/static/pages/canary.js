@@ -2,7 +2,7 @@
 import { useAsked } from "../api.js";
 import { Chart } from "../chart.js";
 import { html } from "../dom.js";
-import { ago, duration, NONE, time } from "../format.js";
+import { ago, duration, NONE, time, typed } from "../format.js";
 import { Asked, Empty, Grid, Sentence, State } from "../parts.js";
 
 const CHANGES = ["insert", "update", "delete"];
@@ -14,7 +14,7 @@ export function Canary() {
     <h1>Canary</h1>
     <p>A marked row that was written, changed and deleted in PostgreSQL, and when it was seen at each place after the commit.</p>
     <${Asked} asked=${asked} what="the canaries">${({ runs }) => {
-      if (!runs.length) return html`<${Empty}><p>No canary has flown yet. <code>walflow canary</code> sends one.</p><//>`;
+      if (!runs.length) return html`<${Empty}><p>No canary has flown yet. <code>${typed("canary")}</code> sends one.</p><//>`;
       const old = [...runs].sort((a, b) => a.at_ms - b.at_ms);
       const at = old.map((run) => run.at_ms);
       return html`

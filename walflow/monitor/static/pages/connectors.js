@@ -1,6 +1,6 @@
 // Connectors: state, configuration, what can be done with them, and a box to paste a new one into.
 import { useAsked } from "../api.js";
-import { value } from "../format.js";
+import { typed, value } from "../format.js";
 import { html, useState } from "../dom.js";
 import { Act, act, Asked, Empty, Grid, href, Sentence, State, tell } from "../parts.js";
 
@@ -43,7 +43,7 @@ function List() {
             <td>${each.tasks.length ? each.tasks.map((task) => html`<${State} word=${task} /> `) : "none"}</td>
             <td><${Actions} name=${each.name} state=${each.connector} tasks=${each.tasks} done=${asked.reload} /></td>
           </tr>`)}
-      <//>` : html`<${Empty}><p>Connect has no connector. <a href=${href("connectors", "new")}>Paste one</a>, or run <code>walflow connectors apply</code>, which brings the users' one.</p><//>`}<//>`;
+      <//>` : html`<${Empty}><p>Connect has no connector. <a href=${href("connectors", "new")}>Paste one</a>, or run <code>${typed("connectors apply")}</code>, which brings the users' one.</p><//>`}<//>`;
 }
 
 function Part({ label, part }) {

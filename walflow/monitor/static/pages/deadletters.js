@@ -1,7 +1,7 @@
 // Dead letters: what could not be applied, why, its bytes, and applying it again.
 import { useAsked } from "../api.js";
 import { html, useState } from "../dom.js";
-import { moment, plural, value } from "../format.js";
+import { moment, plural, typed, value } from "../format.js";
 import { Act, act, Asked, Empty, Grid, href, Search, Sentence, State, tell } from "../parts.js";
 
 function List() {
@@ -50,7 +50,7 @@ function Letter({ place }) {
         ${letter.last_replay && html`<p><strong>Last replay:</strong> <${Sentence} text=${letter.last_replay} /></p>`}</div>
       <div class="bar"><${State} word=${letter.state} />
         <${Act} label="Replay" sure="Apply it again?" kind="primary" what=${replay} />
-        <span class="muted">A replay ${letter.replay}. <code>walflow deadletters discard ${place}</code> gives it up.</span></div>
+        <span class="muted">A replay ${letter.replay}. <code>${typed(`deadletters discard ${place}`)}</code> gives it up.</span></div>
       <dl class="pairs">
         ${[["origin", letter.origin], ["table", letter.table], ["written", moment(letter.written_at)], ["stored", moment(letter.stored_at)], ["stamp", letter.stamp],
           ...letter.headers.map(([name, text]) => [`header ${name}`, value(text)])]

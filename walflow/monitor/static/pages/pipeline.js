@@ -1,6 +1,6 @@
 // The pipeline as a picture: every stage with its rate and its lag, and the one that holds things up.
 import { Chart } from "../chart.js";
-import { ago, bytes, count, duration, NONE, rate, time } from "../format.js";
+import { ago, bytes, count, duration, NONE, rate, time, typed } from "../format.js";
 import { html } from "../dom.js";
 import { useLive } from "../live.js";
 import { Empty, Grid, href, Loading, Sentence, State } from "../parts.js";
@@ -96,7 +96,7 @@ function Verdict({ reading: { held_up_by: first, problems, warnings } }) {
 
 function Tables({ tables, isKnown }) {
   if (!tables.length && !isKnown) return html`<${Empty}><p>Which tables are captured is not known while PostgreSQL and Kafka do not answer.</p><//>`;
-  if (!tables.length) return html`<${Empty}><p>No table is captured yet. <code>walflow tables add public.orders</code> captures one; <code>walflow demo</code> brings the users.</p><//>`;
+  if (!tables.length) return html`<${Empty}><p>No table is captured yet. <code>${typed("tables add public.orders")}</code> captures one; <code>${typed("demo")}</code> brings the users.</p><//>`;
   return html`
     <${Grid} label="Captured tables" heads=${["table", "target", "#behind", "#oldest waits", "#commit → Cassandra", "#captured", "#applied", "last change"]}>
       ${tables.map((table) => html`
@@ -127,7 +127,7 @@ function Users({ source }) {
 }
 
 function Away({ children }) {
-  return html`<div class="note bad" role="alert"><p>The monitor does not answer. <code>walflow up monitor</code> starts it; the page goes on by itself. ${children}</p></div>`;
+  return html`<div class="note bad" role="alert"><p>The monitor does not answer. <code>${typed("up monitor")}</code> starts it; the page goes on by itself. ${children}</p></div>`;
 }
 
 export function Pipeline() {

@@ -1,7 +1,7 @@
 // Schemas: subjects, their versions, and what changed from one to the next.
 import { useAsked } from "../api.js";
 import { html, useState } from "../dom.js";
-import { NONE, plural } from "../format.js";
+import { NONE, plural, typed } from "../format.js";
 import { Asked, Empty, Grid, href, Search } from "../parts.js";
 
 function List() {
@@ -46,7 +46,7 @@ function Subject({ name }) {
     <${Asked} asked=${asked} what="the versions">${(about) => html`
       <p>${plural(about.versions.length + about.older, "version")}, newest first${about.level && html`; compatibility <strong>${about.level}</strong>${about.level === "NONE" && ": the registry takes any new one"}`}${topic !== name && html`; topic <a href=${href("topics", topic)} data-row>${topic}</a>`}</p>
       ${about.versions.map((version, number) => html`<${Version} key=${version.version} version=${version} open=${number === 0} />`)}
-      ${about.older > 0 && html`<p class="muted">${plural(about.older, "older one")} not shown here; <code>walflow schemas get ${name} --version 1</code> prints the first.</p>`}`}<//>`;
+      ${about.older > 0 && html`<p class="muted">${plural(about.older, "older one")} not shown here; <code>${typed(`schemas get ${name} --version 1`)}</code> prints the first.</p>`}`}<//>`;
 }
 
 export function Schemas({ path }) {

@@ -1,7 +1,7 @@
 // Topics: throughput, partitions, who reads them, and their records.
 import { useAsked } from "../api.js";
 import { Chart } from "../chart.js";
-import { bytes, count, duration, moment, NONE, plural, rate } from "../format.js";
+import { bytes, count, duration, moment, NONE, plural, rate, typed } from "../format.js";
 import { html, useState } from "../dom.js";
 import { useLive } from "../live.js";
 import { Asked, Empty, Grid, href, Problem, Search, State, Tabs } from "../parts.js";
@@ -29,7 +29,7 @@ function List() {
       <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's and Connect's own too</label></div>
     <${Asked} asked=${asked} what="the topics">${(topics) => {
       const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow.connect."))));
-      if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>walflow demo</code> brings the users' one.`}</p><//>`;
+      if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>${typed("demo")}</code> brings the users' one.`}</p><//>`;
       return html`
         <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#offsets a second", "#stream is behind", "newest record"]}>
           ${shown.map((topic) => html`

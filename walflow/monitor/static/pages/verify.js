@@ -1,7 +1,7 @@
 // Verify: PostgreSQL's rows against Cassandra's, the last results and a new one.
 import { useAsked } from "../api.js";
 import { html, useState } from "../dom.js";
-import { ago, count, duration, plural, time, value } from "../format.js";
+import { ago, count, duration, plural, time, typed, value } from "../format.js";
 import { useLive } from "../live.js";
 import { Act, act, Asked, Empty, Grid, Sentence, State } from "../parts.js";
 
@@ -12,14 +12,14 @@ function Differences({ result }) {
     columns.length ? columns.map((cell) => [kind, key, cell]) : [[kind, key, null]]);
   return html`
     <h3>${result.table}</h3>
-    ${total > result.differences.length && html`<p class="muted">${plural(result.differences.length, "row")} of ${count(total)} shown; <code>walflow verify ${result.table}</code> prints more.</p>`}
+    ${total > result.differences.length && html`<p class="muted">${plural(result.differences.length, "row")} of ${count(total)} shown; <code>${typed(`verify ${result.table}`)}</code> prints more.</p>`}
     <${Grid} label=${`Differences of ${result.table}`} heads=${["kind", "key", "column", "PostgreSQL", "Cassandra"]}>
       ${rows.map(([kind, key, cell]) => html`
         <tr><td><span class=${`op op-${kind}`}>${kind}</span></td><td>${key}</td><td>${cell?.column ?? ""}</td>
           <td class="new">${cell ? value(cell.source) : kind === "extra" ? "no row" : "the row"}</td>
           <td class="old">${cell ? value(cell.target) : kind === "missing" ? "no row" : "the row"}</td></tr>`)}
     <//>
-    <p><code>walflow repair ${result.table}</code> mends them.</p>`;
+    <p><code>${typed(`repair ${result.table}`)}</code> mends them.</p>`;
 }
 
 function Result({ result }) {
@@ -41,7 +41,7 @@ function Last({ state }) {
   return html`
     ${run?.problem && html`<div class="note bad" role="alert"><p><${Sentence} text=${run.problem} /></p></div>`}
     ${newest.length ? html`<h2>Last result</h2><${Result} result=${newest[0]} />`
-      : html`<${Empty}><p>Nothing was compared yet. The button above compares while changes flow; <code>walflow verify</code> does the same in a terminal.</p><//>`}
+      : html`<${Empty}><p>Nothing was compared yet. The button above compares while changes flow; <code>${typed("verify")}</code> does the same in a terminal.</p><//>`}
     ${newest.length > 1 && html`
       <h2>Earlier results</h2>
       ${newest.slice(1).map((each) => html`
