@@ -264,6 +264,18 @@ def test_services_are_waited_for_by_health_or_completion() -> None:
             assert how == {"condition": wanted}, f"{name} on {need}"
 
 
+@pytest.mark.parametrize("name", ["spark-master", "stream", "monitor"])
+def test_what_is_kept_below_the_run_directory_outlasts_its_container(name: str) -> None:
+    """Spark's jobs, the checkpoint, and runs of verify and canary: each in a volume of its own."""
+    folder = f"/opt/walflow/{SERVICES[name]['environment']['WALFLOW_PATHS__RUN']}"
+    mounted = [volume for volume in SERVICES[name]["volumes"] if volume.endswith(f":{folder}")]
+    assert mounted == [f"{name}:{folder}"] and name in COMPOSE["volumes"]
+    # A new volume takes the owner of the image's folder.
+    made = f"install -d -o walflow -g walflow {folder}"
+    assert made in (HOME / "spark" / "Dockerfile").read_text()
+    assert "user" not in SERVICES[name]
+
+
 def test_mounted_paths_are_folders_of_the_stations_and_read_only() -> None:
     for name, service in SERVICES.items():
         for volume in service.get("volumes", ()):
