@@ -45,7 +45,9 @@ Output = Annotated[Format, typer.Option("-o", "--output", help="table or json.")
 
 @app.command("list")
 def list_topics(
-    everything: Annotated[bool, typer.Option("--all", help="Also Kafka's internal ones.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also internal ones: Kafka's, Connect's, the registry's.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """List the topics with partitions, offsets, size and the time of the newest record."""

@@ -14,13 +14,12 @@ from walflow.readings.parts import require_listening
 from walflow.readings.reading import Broker, PartitionReading, TopicReading
 from walflow.settings import Settings
 from walflow.topics.clients import new_admin, new_consumer
+from walflow.topics.internal import is_internal
 from walflow.verify.catalog import OWN_SCHEMA
 
 TIMEOUT_MS = 3000
 TOPICS_SECONDS = 5.0
 """How often the list of topics is read anew, with their first offsets and what is not committed yet."""
-NOT_SHOWN = ("__", "walflow.connect.", "kafkasql-", "_schemas", "_confluent")
-"""How the names of those begin in which Kafka, Connect and the registry keep what is theirs."""
 
 
 class BrokerPart:
@@ -73,7 +72,7 @@ class BrokerPart:
         topics = [
             topic
             for topic in admin.describe_topics()
-            if not topic["is_internal"] and not topic["name"].startswith(NOT_SHOWN)
+            if not is_internal(topic["name"], topic["is_internal"])
         ]
         places = [
             TopicPartition(topic["name"], partition["partition_index"])

@@ -182,7 +182,7 @@ class PartitionReading:
 
 @dataclass(frozen=True, slots=True)
 class TopicReading:
-    """A topic that is not internal to Kafka."""
+    """A topic that is not internal (`walflow.topics.internal`)."""
 
     name: str
     id: str
@@ -211,7 +211,7 @@ class Broker:
     """Kafka's topics."""
 
     topics: tuple[TopicReading, ...]
-    """By name; Kafka's and Connect's own are left out."""
+    """By name; internal ones are left out."""
 
     def topic(self, name: str) -> TopicReading | None:
         return next((topic for topic in self.topics if topic.name == name), None)

@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from walflow.settings import Settings
 from walflow.topics.clients import admin
+from walflow.topics.internal import is_internal
 from walflow.topics.reading import unknown
 
 
@@ -34,6 +35,7 @@ class Partition:
 class Topic:
     name: str
     is_internal: bool
+    """Kafka's, Connect's or the registry's own."""
     partitions: tuple[Partition, ...]
 
     @property
@@ -120,7 +122,7 @@ def _read(client: kafka.KafkaAdminClient, described: list[dict[str, Any]]) -> li
                 latest if latest is not None and latest >= 0 else None,
             )
         )
-    internal = {topic["name"]: bool(topic["is_internal"]) for topic in described}
+    internal = {t["name"]: is_internal(t["name"], bool(t["is_internal"])) for t in described}
     return [Topic(name, internal[name], tuple(found[name])) for name in sorted(found)]
 
 

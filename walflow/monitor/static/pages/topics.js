@@ -26,9 +26,9 @@ function List() {
     <h1>Topics</h1>
     ${busiest.length > 0 && html`<${Chart} title="Offsets a second, the busiest topics" at=${at} least=${5} lines=${busiest} shown=${(value) => rate(value, "")} />`}
     <div class="bar"><${Search} value=${text} onInput=${setText} what="a topic" />
-      <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's and Connect's own too</label></div>
+      <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} /> Kafka's, Connect's and the registry's own too</label></div>
     <${Asked} asked=${asked} what="the topics">${(topics) => {
-      const shown = topics.filter((topic) => topic.name.includes(text) && (all || (!topic.internal && !topic.name.startsWith("walflow.connect."))));
+      const shown = topics.filter((topic) => topic.name.includes(text) && (all || !topic.internal));
       if (!shown.length) return html`<${Empty}><p>${topics.length ? "No topic's name has this in it." : html`Kafka has no topic yet. <code>${typed("demo")}</code> brings the users' one.`}</p><//>`;
       return html`
         <${Grid} label="Topics" heads=${["topic", "#partitions", "#offsets kept", "#size", "#offsets a second", "#stream is behind", "newest record"]}>
