@@ -250,7 +250,10 @@ def test_the_topics_are_listed_and_described(stack: Stack) -> None:
     assert len(listed[name]["partitions"]) == partitions
     assert listed[name]["offsets"] > 0 and listed[name]["bytes"] > 0
     assert not any(topic["internal"] for topic in listed.values())
-    assert "__consumer_offsets" in stack.walflow("topics", "list", "--all").stdout
+    everything = stack.walflow("topics", "list", "--all").stdout
+    for own in ("__consumer_offsets", "walflow.connect.offsets"):
+        assert own in everything and own not in listed
+    assert {"registry-events", "walflow.schemas", "_schemas"}.isdisjoint(listed)
 
     about = json.loads(stack.walflow("topics", "describe", name, "-o", "json").stdout)
     assert about["subjects"] == [f"{name}-key", f"{name}-value"]

@@ -1,12 +1,50 @@
 """What Kafka, Connect and the registry keep for themselves is no topic of the pipeline."""
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from walflow.readings.broker import BrokerPart
 from walflow.settings import HOME, Settings
 from walflow.stack.kafka import NOTIFICATIONS
+from walflow.topics import catalogue
 from walflow.topics.internal import is_internal
+
+OWN = (
+    "__consumer_offsets",
+    "walflow.connect.offsets",
+    "walflow.schemas",
+    "registry-events",
+    "_schemas",
+)
+SHOWN = "cdc.public.created_users"
+
+
+class Admin:
+    """Kafka with a topic of the pipeline and those that servers keep for themselves."""
+
+    def describe_topics(self) -> list[dict[str, Any]]:
+        partition = {"partition_index": 0, "leader_id": 0, "replica_nodes": [0], "isr_nodes": [0]}
+        return [
+            {
+                "name": name,
+                "topic_id": name,
+                "is_internal": name.startswith("__"),
+                "partitions": [partition],
+            }
+            for name in (*OWN, SHOWN)
+        ]
+
+    def list_partition_offsets(self, wanted: dict[Any, Any]) -> dict[Any, Any]:
+        return {place: SimpleNamespace(offset=0, timestamp=-1) for place in wanted}
+
+    def describe_log_dirs(self) -> list[dict[str, Any]]:
+        return []
+
+    def assign(self, places: list[Any]) -> None:
+        """As a consumer."""
 
 
 def test_topics_of_the_stations_own_settings_are_internal() -> None:
@@ -42,3 +80,15 @@ def test_topics_of_the_pipeline_and_of_others_are_not() -> None:
     for name in (*pipeline, "orders", "_orders", "registry-events-of-ours", "walflow.schemas.v2"):
         assert not is_internal(name, False), name
     assert is_internal("orders", True)
+
+
+def test_the_list_of_topics_and_a_reading_leave_the_same_ones_out() -> None:
+    admin: Any = Admin()
+    part = BrokerPart(Settings())  # type: ignore[call-arg]  # the fields come from the sources
+
+    part._list(admin, admin)
+    listed = catalogue._read(admin, admin.describe_topics())
+
+    assert set(part._ids) == {SHOWN}
+    assert [topic.name for topic in listed if not topic.is_internal] == [SHOWN]
+    assert {topic.name for topic in listed if topic.is_internal} == set(OWN)
