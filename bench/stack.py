@@ -30,7 +30,7 @@ OWN = {
     "WALFLOW_INGEST__USERS_API": "bundled",
     "WALFLOW_INGEST__SCHEDULE": "none",
     # The rows' way alone: counting takes its part of the processor beside it (docs/aggregation.md).
-    "WALFLOW_AGGREGATES": "{}",
+    "WALFLOW_STREAM__KEEP_COUNTS": "false",
 }
 """What differs from pipeline.toml."""
 PORTS_OFFSET = "22000"

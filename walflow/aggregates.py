@@ -125,11 +125,13 @@ class Aggregate:
 
 
 def aggregates_of(settings: Settings) -> tuple[Aggregate, ...]:
-    """The aggregates that pipeline.toml declares.
+    """The aggregates that pipeline.toml declares; none where stream.keep_counts is off.
 
     Raises:
         WalflowError: one counts by a column that the table's own section leaves out.
     """
+    if not settings.stream.keep_counts:
+        return ()
     rules = TableRules.of(settings)
     try:
         return tuple(

@@ -187,6 +187,7 @@ class Stream(Section):
     batch_seconds: Annotated[int, Field(ge=5)]
     max_offsets_per_trigger: Positive
     slots: Positive
+    keep_counts: bool
     aggregate_seconds: Positive
     group_rows: Positive
     group_kilobytes: Annotated[int, Field(ge=1, le=50)]

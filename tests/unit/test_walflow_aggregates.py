@@ -26,6 +26,12 @@ def settings() -> Settings:
     return Settings()  # type: ignore[call-arg]  # the fields come from the sources
 
 
+def test_no_counts_are_kept_where_the_stream_is_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WALFLOW_STREAM__KEEP_COUNTS", "false")
+
+    assert aggregates_of(settings()) == ()
+
+
 def test_the_shipped_counts_are_of_users_by_country_and_gender() -> None:
     (aggregate,) = aggregates_of(settings())
 
