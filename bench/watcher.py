@@ -17,7 +17,7 @@ from uuid import UUID
 from bench.cql_reader import KeyReader
 from bench.failure import CannotMeasure
 
-MOST_KEYS_A_READ = 64
+MOST_KEYS_A_READ = 16
 LEAST_PAUSE_SECONDS = 0.002
 IDLE_SHARE = 3.0
 """The watcher rests at least so many times as long as its last read took: at most a quarter of the
