@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from cassandra import DriverException
 from cassandra.cluster import Session
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
@@ -19,13 +18,12 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from change_stream.aggregation.query import Counting
 from change_stream.config import StreamConfig, stream_config
-from change_stream.connections import cassandra_session
+from change_stream.connections import AWAY, cassandra_session
 from change_stream.deadletters import Halted
 from change_stream.packing import PACKED
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
-from change_stream.writer import TRANSIENT
 from walflow.advice import ticked
 from walflow.aggregates import aggregates_of
 from walflow.errors import ExitCode, WalflowError
@@ -44,8 +42,6 @@ PUSHED_BYTES = 32
 PAUSE_SECONDS = 1.0
 POLL_SECONDS = 1
 ASK_SECONDS = 0.2
-AWAY = (DriverException, *TRANSIENT)
-"""What the driver raises while Cassandra is away, or goes away in the midst of an answer."""
 RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 """The last line of a Python traceback within Spark's message."""
 

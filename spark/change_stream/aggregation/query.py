@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from cassandra import DriverException
-from cassandra.cluster import NoHostAvailable, Session
+from cassandra.cluster import Session
 from pyspark.sql import DataFrame, SparkSession
 
 from change_stream.aggregation.standstill import Standstill
@@ -17,7 +16,7 @@ from change_stream.aggregation.state import AggregateState
 from change_stream.aggregation.task import SCHEMA, count_changes
 from change_stream.aggregation.totals import Totals
 from change_stream.config import StreamConfig
-from change_stream.connections import cassandra_session
+from change_stream.connections import AWAY, cassandra_session
 from change_stream.packing import PACKED
 from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
 from walflow.aggregates import Aggregate
@@ -73,8 +72,7 @@ class Counting:
     def stop(self) -> None:
         """Before Spark is stopped, which the thread would tell of as a failure at the end of the log."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         failures = 0
@@ -96,7 +94,7 @@ class Counting:
                 cause = _cause(error)
                 log.error("the counts stand still", extra=fields(reason=cause, again_in_s=pause))
                 if standstill is not None:
-                    with suppress(DriverException, NoHostAvailable):
+                    with suppress(*AWAY):
                         standstill.failed(cause)
             self._stopping.wait(pause)
 
