@@ -130,13 +130,11 @@ def aggregates_of(settings: Settings) -> tuple[Aggregate, ...]:
     Raises:
         WalflowError: one counts by a column that the table's own section leaves out.
     """
-    if not settings.stream.keep_counts:
-        return ()
     rules = TableRules.of(settings)
     try:
         return tuple(
             _aggregate(name, setting, settings, rules)
-            for name, setting in settings.aggregates.items()
+            for name, setting in settings.kept_aggregates.items()
         )
     except RuleConflict as error:
         raise WalflowError(f"{error}.", ExitCode.USAGE) from error

@@ -230,6 +230,11 @@ class Settings(BaseSettings):
     ] = {}
     """Table of `cassandra.keyspace` → what it counts."""
 
+    @property
+    def kept_aggregates(self) -> dict[str, AggregateSettings]:
+        """Those that are kept: none where stream.keep_counts is off."""
+        return self.aggregates if self.stream.keep_counts else {}
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -10,7 +10,6 @@ from cassandra.cluster import Cluster, Session
 
 from change_stream.restart_requests import COUNTS_QUERY
 from walflow.advice import ticked
-from walflow.aggregates import aggregates_of
 from walflow.errors import WalflowError
 from walflow.readings.parts import require_listening
 from walflow.readings.reading import Applied, CountsFailure, Stream, TaskFailure
@@ -107,7 +106,7 @@ class StreamPart:
         self._told_at = time.monotonic()
 
     def _read_counts_failure(self, session: Session) -> CountsFailure | None:
-        if not aggregates_of(self._settings):
+        if not self._settings.kept_aggregates:
             return None
         try:
             row = session.execute(_COUNTS, (COUNTS_QUERY,)).one()
