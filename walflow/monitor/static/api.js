@@ -1,5 +1,5 @@
 // The JSON API: answers as values, refusals as sentences, the token only where something is changed.
-import { useEffect, useSignal, useState } from "./dom.js";
+import { useEffect, useRef, useSignal, useState } from "./dom.js";
 import { typed } from "./format.js";
 
 const TOKEN = "walflow-token";
@@ -58,24 +58,36 @@ export async function tryToken(token) {
 
 /** Something that is asked for when a part is shown, again on `reload`, and every so many seconds. */
 export function useAsked(path, seconds = 0) {
-  const [state, setState] = useState({ path, value: null, problem: null, busy: true });
-  const [round, setRound] = useState(0);
+  const [state, setState] = useState({ path, value: null, problem: null });
+  const again = useRef(null);
   useEffect(() => {
-    let gone = false;
-    setState((old) => ({ ...(old.path === path ? old : { value: null, problem: null }), path, busy: true }));
-    get(path).then(
-      (value) => gone || setState({ path, value, problem: null, busy: false }),
-      (problem) => gone || setState((old) => ({ ...old, problem, busy: false })),
-    );
+    let gone = false, reading = false, wanted = false;
+    // One question at a time: each answer is shown, and what is asked for meanwhile is asked once behind it.
+    again.current = async () => {
+      wanted = true;
+      if (reading) return;
+      reading = true;
+      while (wanted && !gone) {
+        wanted = false;
+        try {
+          const value = await get(path);
+          if (!gone) setState({ path, value, problem: null });
+        } catch (problem) {
+          if (!gone) setState((old) => ({ path, value: old.path === path ? old.value : null, problem }));
+        }
+      }
+      reading = false;
+    };
+    again.current();
     return () => { gone = true; };
-  }, [path, round]);
-  const reload = () => setRound((n) => n + 1);
+  }, [path]);
+  const reload = () => again.current();
   useSignal("reload", reload);
   useEffect(() => {
     if (!seconds) return undefined;
     const timer = setInterval(() => document.hidden || reload(), seconds * 1000);
     return () => clearInterval(timer);
   }, [seconds]);
-  const shown = state.path === path ? state : { value: null, problem: null, busy: true };
+  const shown = state.path === path ? state : { value: null, problem: null };
   return { ...shown, reload };
 }
