@@ -5,9 +5,9 @@ come, and the moment at which the last read without it was begun: the row became
 two, and the later one counts.
 """
 
+import heapq
 import multiprocessing
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,6 +19,8 @@ from bench.failure import CannotMeasure
 
 MOST_KEYS_A_READ = 16
 LEAST_PAUSE_SECONDS = 0.002
+AGE_SHARE = 0.1
+"""A row is looked for again once it is older by this share: its latency is at most so much too high."""
 IDLE_SHARE = 3.0
 """The watcher rests at least so many times as long as its last read took: at most a quarter of the
 time goes to reading."""
@@ -180,16 +182,18 @@ class _Watch:
         self._wanted = wanted
         self._found = 0
         self._seen: list[Seen | None] = [None] * len(assignment.keys)
+        self._due_at: list[float] = [0.0] * len(assignment.keys)
         self._looked_for: list[float] = [0.0] * len(assignment.keys)
         self._next = 0
-        self._outstanding: deque[int] = deque()
+        self._outstanding: list[tuple[float, int]] = []
+        """A heap of rows by when to look for them next."""
 
     def run(self) -> list[Seen | None]:
         alive_at = time.monotonic()
         while self._found < self._wanted.value:
             began = time.monotonic()
             self._take_up(began)
-            found = self._look() if self._outstanding else 0
+            found = self._look(began)
             ended = time.monotonic()
             if found or not (self._outstanding or self._is_ending):
                 alive_at = ended
@@ -208,15 +212,20 @@ class _Watch:
         if self._due is None:
             end = min(end, self._released.value)
         while self._next < end and (self._due is None or self._due[self._next] <= now):
-            self._looked_for[self._next] = now if self._due is None else self._due[self._next]
-            self._outstanding.append(self._next)
+            due = now if self._due is None else self._due[self._next]
+            self._due_at[self._next] = self._looked_for[self._next] = due
+            heapq.heappush(self._outstanding, (due, self._next))
             self._next += 1
 
-    def _look(self) -> int:
+    def _look(self, began: float) -> int:
         """One read, of the rows that have waited for one the longest; returns how many it found."""
-        count = min(MOST_KEYS_A_READ, len(self._outstanding))
-        numbers = [self._outstanding.popleft() for _ in range(count)]
-        began = time.monotonic()
+        numbers: list[int] = []
+        while self._outstanding and len(numbers) < MOST_KEYS_A_READ:
+            if self._outstanding[0][0] > began:
+                break
+            numbers.append(heapq.heappop(self._outstanding)[1])
+        if not numbers:
+            return 0
         existing = self._reader.existing([self._keys[n] for n in numbers])
         at = time.monotonic()
         for number in numbers:
@@ -224,7 +233,8 @@ class _Watch:
                 self._seen[number] = Seen(at, self._looked_for[number])
             else:
                 self._looked_for[number] = began
-                self._outstanding.append(number)
+                pause = max(self._pause, AGE_SHARE * (at - self._due_at[number]))
+                heapq.heappush(self._outstanding, (at + pause, number))
         self._found += len(existing)
         self._visible.value = self._found
         return len(existing)
