@@ -14,6 +14,8 @@ from walflow.compose import environment, file, inside
 from walflow.install.jars import LOCK
 from walflow.settings import HOME, SETTINGS_FILE, Settings
 from walflow.stack.catalogue import services as local_services
+from walflow.stack.config_files import read_options
+from walflow.stack.jvm import ASIDE, BROKER, LIGHT
 from walflow.stack.spark import READ_BY_STREAM
 
 COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "docker-compose.yml").read_text())
@@ -332,6 +334,18 @@ def test_cassandra_runs_on_the_stations_files() -> None:
     yaml_text = (HOME / "cassandra" / "cassandra.yaml").read_text()
     for key in ("listen_address", "rpc_address", "broadcast_address", "broadcast_rpc_address"):
         assert re.search(rf"^{key}:", yaml_text, re.MULTILINE)
+
+
+def test_java_servers_have_the_options_of_local_mode() -> None:
+    for name, variable, options in (
+        ("zookeeper", "KAFKA", LIGHT),
+        ("registry", "SCHEMA_REGISTRY", LIGHT),
+        ("kafka", "KAFKA", BROKER),
+        ("connect", "KAFKA", BROKER),
+    ):
+        given = SERVICES[name]["environment"][f"{variable}_JVM_PERFORMANCE_OPTS"]
+        assert tuple(given.split()) == options, name
+    assert set(ASIDE) <= set(read_options(HOME / "cassandra" / "jvm.options"))
 
 
 def test_both_registries_take_a_schema_whatever_the_one_before_was() -> None:

@@ -4,7 +4,7 @@ from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.http import get_json
-from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
+from walflow.stack.jvm import BROKER, class_path, java_with_metrics, metrics_port
 from walflow.stack.registry import NATIVE_API
 from walflow.stack.service import NotReady, Readiness, Service
 
@@ -40,8 +40,7 @@ def connect(settings: Settings) -> Service:
                 "connect",
                 settings.heap_megabytes.connect,
                 settings,
-                "-XX:+UseG1GC",
-                "-XX:MaxGCPauseMillis=20",
+                *BROKER,
             ),
             f"-Dlog4j.configuration=file:{HOME / 'connect' / 'log4j.properties'}",
             "-cp",

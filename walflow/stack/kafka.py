@@ -8,7 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
-from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
+from walflow.stack.jvm import BROKER, class_path, java_with_metrics, metrics_port
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 from walflow.topics.clients import new_admin
@@ -66,8 +66,7 @@ def broker(settings: Settings) -> Service:
                 "kafka",
                 settings.heap_megabytes.kafka,
                 settings,
-                "-XX:+UseG1GC",
-                "-XX:MaxGCPauseMillis=20",
+                *BROKER,
             ),
             f"-Dlog4j.configuration=file:{HOME / 'kafka' / 'log4j.properties'}",
             "-cp",

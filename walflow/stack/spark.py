@@ -15,7 +15,7 @@ from walflow.install.prerequisites import java_home
 from walflow.settings import ENV_PREFIX, HOME, LOOPBACK, Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.http import get_json
-from walflow.stack.jvm import LIGHT, class_archive, class_path
+from walflow.stack.jvm import ASIDE, LIGHT, class_archive, class_path
 from walflow.stack.registry import confluent_url
 from walflow.stack.service import NotReady, Readiness, Service
 
@@ -97,7 +97,9 @@ def stream_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
         "spark.executor.cores": _slots(settings),
         "spark.pyspark.python": sys.executable,
         "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
-        "spark.executor.extraJavaOptions": " ".join((_LOGGING, *class_archive("spark-executor"))),
+        "spark.executor.extraJavaOptions": " ".join(
+            (_LOGGING, *ASIDE, *class_archive("spark-executor"))
+        ),
         "spark.executor.extraClassPath": jars,
         "spark.executorEnv.PYTHONPATH": f"{HOME / 'spark'}:{HOME}",
     }
