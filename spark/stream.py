@@ -24,10 +24,11 @@ from change_stream.packing import PACKED
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
+from change_stream.topic_watch import TopicList, TopicWatch
 from walflow.advice import ticked
 from walflow.aggregates import aggregates_of
 from walflow.errors import ExitCode, WalflowError
-from walflow.logs import configure, fields_of_reason
+from walflow.logs import configure, fields, fields_of_reason
 from walflow.settings import Settings, load
 from walflow.stack.restarts import too_often
 from walflow.stack.service import HALTED
@@ -105,10 +106,13 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     supervision = settings.supervision
     session = _session(config)
     requests, told = RestartRequests(session), TaskFailures(session)
+    watch = _watch(settings, config)
     while True:
         try:
             request = _answered(config, requests.take_up)
-            _run_until_asked(start(spark, settings, config), requests, request, told)
+            watch.begin()
+            query = start(spark, settings, config)
+            _run_until_asked(query, requests, request, told, watch)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
             about = fields_of_reason(_cause(error), config.topic_prefix)
@@ -118,6 +122,13 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
             ):
                 raise
             time.sleep(PAUSE_SECONDS)
+
+
+def _watch(settings: Settings, config: StreamConfig) -> TopicWatch:
+    """For new topics; a micro-batch finds them by itself, as the next one begins at once."""
+    if settings.stream.trigger == "micro-batch":
+        return TopicWatch(frozenset)
+    return TopicWatch(TopicList(config.bootstrap_servers, stream_pattern(config.topic_prefix)))
 
 
 def count(spark: SparkSession, settings: Settings, config: StreamConfig) -> Counting | None:
@@ -169,18 +180,26 @@ def _answered(config: StreamConfig, ask: Callable[[], Answer]) -> Answer:
 
 
 def _run_until_asked(
-    query: StreamingQuery, requests: RestartRequests, before: UUID | None, told: TaskFailures
+    query: StreamingQuery,
+    requests: RestartRequests,
+    before: UUID | None,
+    told: TaskFailures,
+    watch: TopicWatch,
 ) -> None:
+    """Until a restart is asked for, a task tells of a failure, or there are topics that it lacks."""
     while not query.awaitTermination(POLL_SECONDS):
         try:
             asked, failure = requests.newest() != before, told.of(str(query.runId))
         except AWAY:
             continue  # Cassandra is away: the tasks wait for it, and so does a request
-        if asked or failure:
+        new = watch.new()
+        if new:
+            log.info("takes up what is new", extra=fields(topics=", ".join(new)))
+        if asked or failure or new:
             query.stop()
         if failure:
             raise failure
-        if asked:
+        if asked or new:
             return
 
 

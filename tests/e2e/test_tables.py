@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg2
 import pytest
 from cassandra.cluster import Session
 
 from tests.conftest import Stack
+from tests.e2e import avro_records
 from tests.e2e.writers import Writers
 from walflow.capture import adding
 from walflow.connect_api import USERS_CONNECTOR
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings, TableSettings
+from walflow.topics.clients import admin
 
 SCHEMA = "E2eSales"
 TABLE = f"{SCHEMA}.Order"
@@ -140,6 +143,23 @@ def test_a_table_with_rows_is_added_while_it_is_written_to(
     eventually(lambda: _differing(source, target), [], 60)
     assert LATE in _target_rows(target)
     assert len(_target_rows(target)) > EXISTING / 2
+
+
+def test_a_topic_that_somebody_else_has_made_is_read_before_the_next_batch(
+    stack: Stack, target: Session, eventually: Any
+) -> None:
+    """As of a connector that was posted by hand."""
+    table = avro_records.Table(stack.settings, f"made_{uuid4().hex[:8]}")
+    topic = f"{stack.settings.topics.prefix}.public.{table.name}"
+    with admin(stack.settings) as client:
+        client.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+    target.execute(f"CREATE TABLE {table.name} (id text PRIMARY KEY, body text)")
+    avro_records.send(stack.settings, table.key("a"), table.create("a", "there"), topic=topic)
+
+    eventually(lambda: f"topics={topic}" in stack.walflow("logs", "stream").stdout, True)
+    found = f"SELECT body FROM {table.name} WHERE id = 'a'"
+    eventually(lambda: [row["body"] for row in target.execute(found)], ["there"])
+    target.execute(f"DROP TABLE {table.name}")
 
 
 def test_quoted_names_and_a_composite_key_are_as_in_postgresql(

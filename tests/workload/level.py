@@ -14,7 +14,7 @@ from walflow.settings import Settings
 from walflow.stack.cassandra import cluster
 
 FLOW_SECONDS = 240
-"""A new topic is read from the stream's next batch on, at the latest `stream.batch_seconds` later."""
+"""The connector is started again, and the stream takes up the new topics."""
 EMPTY_SECONDS = 120
 TRY_SECONDS = 5
 
