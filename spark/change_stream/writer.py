@@ -1,4 +1,4 @@
-"""Group commit: what gathers while earlier writes are under way goes out as one unlogged batch.
+"""Group commit: what gathers while an earlier write is under way goes out as one unlogged batch.
 
 At low load a group is a single statement and latency is lowest; under load groups fill and the cost of
 a statement falls from 230 µs to 18 µs of client CPU. The order of writes does not matter, since each
@@ -50,6 +50,10 @@ class _Group:
     """Items sent together, in the order of their offsets."""
 
     items: list[_Item]
+    replicas: object = None
+    """Replica set of all its items."""
+    size: int = 0
+    """Bytes of all its items."""
     whole: "_Group | None" = None
     """The group that this one is a part of, where a refused group is sent again item by item."""
     unfinished: int = 0
@@ -93,8 +97,10 @@ class GroupCommitWriter:
         self._applied = applied
         self._failed_for_good = failed
         self._changed = threading.Condition()
-        self._pending: deque[_Item] = deque()
+        self._open: _Group | None = None
+        self._closed: deque[_Group] = deque()
         self._again: deque[_Group] = deque()
+        self._waiting = 0
         self._in_flight = 0
         self._order: OrderedDict[int, _Group] = OrderedDict()
         self._failure: Exception | None = None
@@ -106,11 +112,12 @@ class GroupCommitWriter:
             WriteFailed: an earlier write could not be carried out.
         """
         size = sum(len(v) for v in statement.values if isinstance(v, bytes))
+        replicas = self._replicas_of(statement)
         with self._changed:
-            while len(self._pending) >= self._pending_rows and self._failure is None:
+            while self._waiting >= self._pending_rows and self._failure is None:
                 self._changed.wait()
             self._raise_failure()
-            self._pending.append(_Item(record, statement, size))
+            self._add(_Item(record, statement, size), replicas)
         self._pump()
 
     def drain(self) -> None:
@@ -120,7 +127,7 @@ class GroupCommitWriter:
             WriteFailed: something could not be.
         """
         with self._changed:
-            while (self._pending or self._again or self._in_flight) and self._failure is None:
+            while (self._waiting or self._again or self._in_flight) and self._failure is None:
                 self._changed.wait()
             self._raise_failure()
 
@@ -128,31 +135,52 @@ class GroupCommitWriter:
         if self._failure is not None:
             raise WriteFailed(str(self._failure)) from self._failure
 
+    def _add(self, item: _Item, replicas: object) -> None:
+        """Put an item into the open group, or begin one where that is full or of other replicas."""
+        group = self._open
+        if group is not None and (
+            group.size + item.size > self._group_bytes or group.replicas != replicas
+        ):
+            self._closed.append(group)
+            group = None
+        if group is None:
+            self._open = group = _Group([], replicas)
+            self._order[id(group)] = group
+        group.items.append(item)
+        group.size += item.size
+        group.unfinished += 1
+        self._waiting += 1
+        if len(group.items) >= self._group_rows:
+            self._closed.append(group)
+            self._open = None
+
     def _pump(self) -> None:
         """Send groups while there is room; runs in the task's thread and in the driver's."""
         while True:
             with self._changed:
-                waiting = self._pending or self._again
-                if self._failure or not waiting or self._in_flight >= self._groups_in_flight:
+                group = self._next()
+                if group is None:
                     return
                 self._in_flight += 1
-                group = self._again.popleft() if self._again else self._take()
             self._send(group)
 
-    def _take(self) -> _Group:
-        """The next items of one replica set, within the bounds of a group."""
-        first = self._pending.popleft()
-        items, size, replicas = [first], first.size, self._replicas_of(first.statement)
-        while self._pending and len(items) < self._group_rows:
-            item = self._pending[0]
-            if size + item.size > self._group_bytes:
-                break
-            if self._replicas_of(item.statement) != replicas:
-                break
-            items.append(self._pending.popleft())
-            size += item.size
-        group = _Group(items, unfinished=len(items))
-        self._order[id(group)] = group
+    def _next(self) -> _Group | None:
+        """The group to send now, if there is one.
+
+        One that could still grow is sent while nothing is under way, as Nagle's algorithm does with
+        segments (RFC 896): a lone row waits for nothing, and of many, groups are made.
+        """
+        if self._failure or self._in_flight >= self._groups_in_flight:
+            return None
+        if self._again:
+            return self._again.popleft()
+        if self._closed:
+            group = self._closed.popleft()
+        elif self._open is not None and not self._in_flight:
+            group, self._open = self._open, None
+        else:
+            return None
+        self._waiting -= len(group.items)
         return group
 
     def _send(self, group: _Group) -> None:

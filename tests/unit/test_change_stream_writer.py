@@ -177,6 +177,27 @@ def test_while_one_group_is_in_flight_the_rest_gathers() -> None:
     assert told.applied == [0, 4]
 
 
+def test_a_group_that_could_still_grow_waits_and_full_ones_go_out_beside_another() -> None:
+    session = Session(held=True)
+    with writing(session, group_rows=2, groups_in_flight=3) as (writer, told):
+        for number in range(8):
+            writer.write(record(number), statement(number))
+        assert session.sent == [[0], [1, 2], [3, 4]]
+
+        session.answer([1, 2])
+        assert session.sent[3:] == [[5, 6]]
+        session.answer([0])
+        session.answer([5, 6])
+        assert session.sent[4:] == []
+        session.answer([3, 4])
+        assert session.sent[4:] == [[7]]
+
+        session.answer([7])
+        writer.drain()
+
+    assert told.applied == [2, 6, 7]
+
+
 def test_a_group_stays_within_its_rows() -> None:
     session = Session(held=True)
     with writing(session, group_rows=3) as (writer, _):
@@ -384,7 +405,7 @@ def test_a_dead_letter_that_cannot_be_stored_fails_the_task() -> None:
 
 def test_applied_never_runs_past_an_unacknowledged_record() -> None:
     session = Session(held=True)
-    with writing(session, groups_in_flight=3) as (writer, told):
+    with writing(session, group_rows=1, groups_in_flight=3) as (writer, told):
         for number in range(3):
             writer.write(record(number), statement(number))
         assert session.sent == [[0], [1], [2]]
@@ -401,19 +422,19 @@ def test_applied_never_runs_past_an_unacknowledged_record() -> None:
 
 def test_applied_waits_for_every_part_of_a_group_taken_apart() -> None:
     session = Session(held=True)
-    with writing(session, groups_in_flight=2) as (writer, told):
-        for number in range(4):
+    with writing(session, group_rows=2, groups_in_flight=3) as (writer, told):
+        for number in range(5):
             writer.write(record(number), statement(number))
         session.answer([0])
-        session.answer([2, 3], REFUSAL)
-        session.answer([1])
-        assert told.applied == [0, 1]
+        session.answer([1, 2], REFUSAL)
+        session.answer([3, 4])
+        assert told.applied == [0]
 
-        session.answer([3])
-        assert told.applied == [0, 1]
+        session.answer([1])
+        assert told.applied == [0]
         session.answer([2], REFUSAL)
 
-        assert told.applied == [0, 1, 3]
+        assert told.applied == [0, 4]
         writer.drain()
 
     assert [offset for offset, _ in told.refused] == [2]
