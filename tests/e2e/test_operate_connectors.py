@@ -13,11 +13,14 @@ from cassandra.cluster import Session
 from tests.conftest import Stack
 from tests.e2e.heartbeats import BYTES, HEARTBEAT, INTERVAL, SECRET, TOPIC, heartbeats
 from tests.e2e.tables import sides_are_equal, target_rows
+from tests.stack_environment import COMPOSE
 from walflow.connect_api import ConnectApi
 from walflow.connectors.secrets import MASK
 from walflow.stack.connect import DEBEZIUM
 
 BEATS = "e2e_beats"
+WORKER_OF_CONTAINERS = "connect:8083"
+"""Host and port that the worker in docker-compose.yml gives other workers."""
 
 
 @pytest.fixture
@@ -252,8 +255,10 @@ def test_a_description_tells_topics_offsets_and_workers(
     eventually(lambda: described()["topics"], [TOPIC])
     eventually(lambda: len(described()["offsets"]), 1)
     about = described()
+    settings = stack.settings
+    worker = WORKER_OF_CONTAINERS if settings.mode == COMPOSE else settings.address("connect")
     assert about["connector"]["state"] == about["tasks"][0]["state"] == "RUNNING"
-    assert about["tasks"][0]["worker"] == stack.settings.address("connect")
+    assert about["tasks"][0]["worker"] == worker
     lines = stack.walflow("connectors", "describe", "users").stdout.splitlines()
     assert f"topic      {stack.settings.source_topic}" in lines
     assert "  database.password = ${env:SOURCE_PASSWORD}" in lines
