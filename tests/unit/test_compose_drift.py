@@ -96,7 +96,20 @@ def test_each_variable_of_the_compose_file_is_in_the_env_file_and_no_other() -> 
         environment.variable(section, key)
         for section, keys in environment.TAKEN.items()
         for key in keys
-    }
+    } | {environment.SPARK_WORKER}
+
+
+def test_each_slot_of_the_stream_has_its_memory_in_the_workers_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """26 tasks did not fit into the memory of eight slots: they were killed again and again."""
+    shipped = SHIPPED["stream"]["slots"]
+    limits = []
+    for slots in (shipped, shipped + 40):
+        monkeypatch.setenv("WALFLOW_STREAM__SLOTS", str(slots))
+        known = file.services(environment.variables(Settings()))  # type: ignore[call-arg]
+        limits.append(known["spark-worker"].memory_megabytes)
+    assert limits[1] == limits[0] + 40 * environment.SLOT_MEGABYTES
 
 
 def test_each_port_is_published_on_loopback_or_named_as_no_persons() -> None:
@@ -252,7 +265,7 @@ def test_only_services_of_three_dockerfiles_are_built() -> None:
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_each_service_has_a_limit_a_restart_policy_and_a_health_check(name: str) -> None:
     service = SERVICES[name]
-    assert file.megabytes(service["mem_limit"]) > 0
+    assert file.services(environment.variables(Settings()))[name].memory_megabytes > 0  # type: ignore[call-arg]
     assert service["restart"] in ("no", "unless-stopped", "on-failure:10")
     if service["restart"] != "no":
         assert service["healthcheck"]["test"]

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 
 from walflow.settings import ENV_PREFIX, HOME, SETTINGS_FILE, Settings
+from walflow.stack.spark import SLOTS_OF_COUNTS
 
 ENV_FILE = HOME / ".env"
 PROJECT = "COMPOSE_PROJECT_NAME"
@@ -33,6 +34,13 @@ TAKEN = {
     ),
 }
 """Section → keys. What else pipeline.toml says, containers read from the file itself."""
+
+SPARK_WORKER = f"{ENV_PREFIX}SPARK_WORKER_MEGABYTES"
+"""Memory limit of the container of Spark's worker, its executor and the Python processes of that."""
+SLOT_MEGABYTES = 96
+"""For the Python process of a task: 74 MB of its own were measured with 26 of them."""
+OUTSIDE_HEAPS_MEGABYTES = 320
+"""For what two Java processes take beside their heaps."""
 
 TITLES = {
     "ports": "Ports on this machine, 127.0.0.1 only.",
@@ -74,7 +82,22 @@ def variables(settings: Settings) -> dict[str, str]:
                 else getattr(getattr(settings, section), key)
             )
             found[variable(section, key)] = _text(value)
+    heaps, slots = settings.heap_megabytes, settings.stream.slots
+    limit = spark_worker_megabytes(heaps.spark_worker, heaps.spark_executor, slots)
+    found[SPARK_WORKER] = str(limit)
     return found
+
+
+def spark_worker_megabytes(worker_heap: int, executor_heap: int, slots: int) -> int:
+    """The memory limit of Spark's worker; with less, its tasks are killed again and again.
+
+    Args:
+        worker_heap: of the worker, MB.
+        executor_heap: of its executor, MB.
+        slots: `stream.slots`.
+    """
+    processes = (slots + SLOTS_OF_COUNTS) * SLOT_MEGABYTES
+    return worker_heap + executor_heap + OUTSIDE_HEAPS_MEGABYTES + processes
 
 
 def variable(section: str, key: str) -> str:
@@ -93,6 +116,12 @@ def _sections() -> Iterator[str]:
         yield f"\n# {TITLES[section]}\n"
         for key in keys:
             yield f"{variable(section, key)}={_text(shipped[section][key])}\n"
+    heaps, slots = shipped["heap_megabytes"], shipped["stream"]["slots"]
+    limit = spark_worker_megabytes(heaps["spark_worker"], heaps["spark_executor"], slots)
+    yield (
+        "\n# Memory limit of Spark's worker, MB: it follows from stream.slots and two of heap_megabytes."
+        f" Each\n# slot more takes {SLOT_MEGABYTES}.\n{SPARK_WORKER}={limit}\n"
+    )
 
 
 def _text(value: object) -> str:

@@ -76,7 +76,7 @@ def read() -> dict[str, Any]:
 def _service(name: str, body: dict[str, Any], variables: Mapping[str, str]) -> ComposeService:
     return ComposeService(
         name=name,
-        memory_megabytes=megabytes(str(body["mem_limit"])),
+        memory_megabytes=megabytes(_filled(str(body["mem_limit"]), variables)),
         profiles=tuple(body.get("profiles", ())),
         needs=tuple(body.get("depends_on", {})),
         runs_once=body.get("restart") == "no",
@@ -91,6 +91,10 @@ def megabytes(text: str) -> int:
     if match is None:
         raise WalflowError(f"{FILE}: {text} is not a memory limit such as 512m.", ExitCode.USAGE)
     return int(match[1]) * (1024 if match[2] == "g" else 1)
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: variables[match[1]], text)
 
 
 def _port(text: str, variables: Mapping[str, str]) -> tuple[str, int]:
