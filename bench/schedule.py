@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_WATCHED_PER_SECOND = 25
-"""Each watched row costs a dozen reads. With 200 of them a second, asked for every 2 ms, they took a third
-of what Cassandra did."""
+"""Each watched row costs a dozen reads. 200 of them a second, asked for every 2 ms, took a third of what
+Cassandra did."""
 
 
 @dataclass(frozen=True, slots=True)
