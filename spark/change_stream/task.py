@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pyarrow as pa
 from cassandra.cluster import ResponseFuture
@@ -15,6 +16,7 @@ from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
 from change_stream.letter import Kind
 from change_stream.packing import unpacked
+from change_stream.patience import patiently
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
 from change_stream.task_failures import TaskFailures
@@ -24,6 +26,9 @@ from walflow.logs import configure
 
 QUERY_RUN = "spark.jobGroup.id"
 """Spark's local property that holds the id of a streaming query's present run."""
+
+TELL_SECONDS = 10.0
+"""How long a task that ends tries to say why."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -53,6 +58,7 @@ class _Task:
             config.program,
         )
         self._program = config.program
+        self._seconds = config.retry_seconds
         self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
         self._failures = TaskFailures(self._connected.session)
         self._run = self._context.getLocalProperty(QUERY_RUN) or ""
@@ -94,9 +100,12 @@ class _Task:
             if found[1].op is Op.TRUNCATE:
                 self._truncate(record, found[1])
                 return
-            interpreted = connected.interpreter.interpret(record, *found)
+            # A table may be made, and statements prepared, behind writes that fill the connection.
+            interpret = partial(connected.interpreter.interpret, record, *found)
+            interpreted = patiently(interpret, self._seconds)
             for mutation in interpreted.mutations:
-                self._writer.write(record, connected.statements.bind(mutation))
+                bind = partial(connected.statements.bind, mutation)
+                self._writer.write(record, patiently(bind, self._seconds))
         except Undecodable as reason:
             self._dead_letters.put(record, str(reason), Kind.UNDECODABLE)
         except Unmappable as reason:
@@ -122,15 +131,20 @@ class _Task:
         except GenerationOpened:
             raise  # a restart has been asked for
         except Exception as error:
-            if told := self._tell(error):
-                with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
-                    told.result()
+            self._tell_patiently(error)
             raise
 
-    def _tell(self, error: Exception) -> ResponseFuture | None:
+    def _tell_patiently(self, error: Exception) -> None:
         with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
-            return self._failures.tell(self._run, self._context.partitionId(), error)
-        return None
+            patiently(lambda: self._told(error).result(), TELL_SECONDS)
+
+    def _tell(self, error: Exception) -> None:
+        """Of the writer's own thread, which does not wait; the task's tells it too, and does."""
+        with contextlib.suppress(Exception):
+            self._told(error)
+
+    def _told(self, error: Exception) -> ResponseFuture:
+        return self._failures.tell(self._run, self._context.partitionId(), error)
 
 
 def _incomplete(change: Change, unknown: tuple[str, ...], program: str) -> str:
