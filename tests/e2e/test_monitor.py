@@ -318,7 +318,7 @@ def test_a_dead_letter_is_shown_with_its_bytes_and_replayed_once_its_cause_is_me
 def test_an_answer_is_shown_though_the_page_asks_again_before_it_comes(opened: Opened) -> None:
     asked: list[Route] = []
     page = opened("#/topics")
-    page.route("**/api/deadletters", asked.append)
+    page.route("**/api/deadletters", lambda route: asked.append(route))
     with page.expect_request("**/api/deadletters"):
         page.goto(page.url.replace("topics", "deadletters"))
     page.keyboard.press("r")
