@@ -17,12 +17,17 @@ ROWS, PREPARED = 2, 4
 LOCAL_QUORUM = 0x0006
 VALUES_WITHOUT_METADATA = 0x01 | 0x02
 NO_METADATA = 0x0004
+UNPREPARED = struct.pack(">i", 0x2500)
 _HEADER = struct.Struct(">BBhBi")
 TIMEOUT_SECONDS = 60.0
 
 
 class CqlError(Exception):
     """Cassandra refused a request, or answered what was not asked for."""
+
+
+class Unprepared(CqlError):
+    """Cassandra has forgotten the statement, as it does when its table is altered."""
 
 
 class KeyReader:
@@ -34,17 +39,8 @@ class KeyReader:
         self._answers = self._socket.makefile("rb")
         options = struct.pack(">H", 1) + _string("CQL_VERSION") + _string("3.4.5")
         self._request(STARTUP, options, READY)
-        query = f'SELECT id FROM {keyspace}."{table}" WHERE id IN ?'.encode()
-        prepared = self._request(PREPARE, struct.pack(">i", len(query)) + query, RESULT)
-        kind, length = struct.unpack_from(">iH", prepared)
-        if kind != PREPARED:
-            raise CqlError(f"PREPARE was answered with a result of kind {kind}")
-        identifier = prepared[6 : 6 + length]
-        self._head = (
-            struct.pack(">H", length)
-            + identifier
-            + struct.pack(">HBH", LOCAL_QUORUM, VALUES_WITHOUT_METADATA, 1)
-        )
+        self._query = f'SELECT id FROM {keyspace}."{table}" WHERE id IN ?'.encode()
+        self._head = self._prepared()
 
     def __enter__(self) -> Self:
         return self
@@ -67,11 +63,25 @@ class KeyReader:
         """
         items = b"".join(b"\x00\x00\x00\x10" + key for key in keys)
         value = struct.pack(">ii", 4 + len(items), len(keys)) + items
-        body = self._request(EXECUTE, self._head + value, RESULT)
+        try:
+            body = self._request(EXECUTE, self._head + value, RESULT)
+        except Unprepared:
+            self._head = self._prepared()
+            body = self._request(EXECUTE, self._head + value, RESULT)
         kind, flags, columns, rows = struct.unpack_from(">iiii", body)
         if kind != ROWS or not flags & NO_METADATA or columns != 1:
             raise CqlError(f"a read was answered with kind {kind}, {columns} columns")
         return {body[20 + 20 * row : 36 + 20 * row] for row in range(rows)}
+
+    def _prepared(self) -> bytes:
+        """What each EXECUTE of the statement begins with."""
+        prepared = self._request(PREPARE, struct.pack(">i", len(self._query)) + self._query, RESULT)
+        kind, length = struct.unpack_from(">iH", prepared)
+        if kind != PREPARED:
+            raise CqlError(f"PREPARE was answered with a result of kind {kind}")
+        identifier = prepared[6 : 6 + length]
+        end = struct.pack(">HBH", LOCAL_QUORUM, VALUES_WITHOUT_METADATA, 1)
+        return struct.pack(">H", length) + identifier + end
 
     def _request(self, opcode: int, body: bytes, expected: int) -> bytes:
         self._socket.sendall(_HEADER.pack(VERSION, 0, 0, opcode, len(body)) + body)
@@ -81,7 +91,8 @@ class KeyReader:
         version, _, _, answer, length = _HEADER.unpack(header)
         content = self._answers.read(length)
         if answer == ERROR:
-            raise CqlError(content[6:].decode(errors="replace"))
+            kind = Unprepared if content[:4] == UNPREPARED else CqlError
+            raise kind(content[6:].decode(errors="replace"))
         if (version, answer) != (VERSION | RESPONSE, expected):
             raise CqlError(f"opcode {opcode} was answered with {answer}")
         return content

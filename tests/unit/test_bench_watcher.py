@@ -159,6 +159,17 @@ def test_the_reader_asks_for_all_keys_by_one_prepared_statement() -> None:
     assert values.endswith(b"\x00\x00\x00\x10" + key(1) + b"\x00\x00\x00\x10" + key(2))
 
 
+def test_a_statement_that_cassandra_has_forgotten_is_prepared_again() -> None:
+    """It forgets those of a table that is altered."""
+    forgotten = frame(0x00, struct.pack(">iH", 0x2500, 4) + b"gone" + b"\x00\x03qid")
+    server = Server(READY, PREPARED, forgotten, PREPARED, rows_result(key(2)))
+
+    with KeyReader("127.0.0.1", server.port, "ks", "t") as reader:
+        assert reader.existing([key(2)]) == {key(2)}
+
+    assert [asked for asked, _ in server.asked] == [0x01, 0x09, 0x0A, 0x09, 0x0A]
+
+
 def test_an_error_of_cassandra_is_told() -> None:
     message = "table t does not exist"
     error = frame(0x00, struct.pack(">iH", 0x2200, len(message)) + message.encode())
