@@ -90,23 +90,6 @@ def encoded(identifier: int, schema: Any, datum: Any) -> bytes:
     return stream.getvalue()
 
 
-def send_together(settings: Settings, *records: tuple[bytes, bytes]) -> None:
-    """Put records, each a key and a value, into created_users' topic with nothing between them."""
-    producer = _producer(settings)
-    for key, value in records:
-        producer.send(settings.source_topic, key=key, value=value, partition=0)
-    producer.close()
-
-
-def _producer(settings: Settings) -> kafka.KafkaProducer:
-    return kafka.KafkaProducer(
-        bootstrap_servers=settings.address("kafka"),
-        acks="all",
-        compression_type="lz4",
-        max_request_size=2**26,
-    )
-
-
 def send(
     settings: Settings,
     key: bytes | None,
@@ -117,7 +100,12 @@ def send(
     headers: list[tuple[str, bytes]] | None = None,
 ) -> str:
     """Put a record into created_users' topic, or another; returns its topic-partition@offset."""
-    producer = _producer(settings)
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=settings.address("kafka"),
+        acks="all",
+        compression_type="lz4",
+        max_request_size=2**26,
+    )
     name = topic or settings.source_topic
     future = producer.send(name, key=key, value=value, partition=partition, headers=headers)
     offset = future.get(30).offset

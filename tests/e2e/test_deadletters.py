@@ -11,7 +11,7 @@ from cassandra import InvalidRequest
 from cassandra.cluster import NoHostAvailable, Session
 
 from tests.conftest import Stack, walflow
-from tests.e2e.avro_records import Table, send, send_together
+from tests.e2e.avro_records import Table, send
 from walflow.deadletters.topic import DeadLetterTopic, StoredLetter
 
 
@@ -221,28 +221,6 @@ def test_a_value_that_cassandra_refuses_for_its_size_becomes_a_dead_letter(
     assert "exceeds allowed maximum" in letter.reason
     assert letter.record.value == too_large
     eventually(lambda: _bodies(target, table), {"small": "fits"})
-
-
-def test_a_table_is_made_although_large_writes_fill_the_connection(
-    stack: Stack, target: Session, eventually: Any, table: Table
-) -> None:
-    """In their midst, the driver refuses any other statement: "Connection … is overloaded"."""
-    other = Table(stack.settings, f"{table.name}_b")
-    run = stack.servers.run_of("stream")
-    large = table.create("large", "x" * 9_000_000)
-    send(stack.settings, table.key("small"), table.create("small", "fits"))
-    eventually(lambda: _bodies(target, table), {"small": "fits"})
-
-    send_together(
-        stack.settings,
-        *((table.key(f"large {n}"), large) for n in range(3)),
-        (other.key("a"), other.create("a", "there")),
-    )
-
-    eventually(lambda: _bodies(target, other), {"a": "there"})
-    assert stack.servers.run_of("stream") == run
-    stack.walflow("deadletters", "discard", "--yes", "--all")
-    target.execute(f"DROP TABLE {other.name}")
 
 
 def test_a_copy_that_a_repeated_batch_sends_is_on_the_line_of_its_record(
