@@ -343,6 +343,7 @@ def test_cassandra_runs_on_the_stations_files() -> None:
     text = " ".join(command("cassandra"))
     for name in ("cassandra.yaml", "logback.xml", "jvm.options"):
         assert f"/walflow/cassandra/{name}" in text
+    assert "exec sh /walflow/cassandra/with-late-timers.sh docker-entrypoint.sh" in text
     # The image's entry point writes addresses only where a line for them stands.
     yaml_text = (HOME / "cassandra" / "cassandra.yaml").read_text()
     for key in ("listen_address", "rpc_address", "broadcast_address", "broadcast_rpc_address"):

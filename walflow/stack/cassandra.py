@@ -45,6 +45,7 @@ def cassandra(settings: Settings) -> Service:
     return Service(
         name="cassandra",
         command=(
+            *("sh", str(HOME / "cassandra" / "with-late-timers.sh")),
             *java_with_metrics("cassandra", settings.heap_megabytes.cassandra, settings),
             *read_options(HOME / "cassandra" / "jvm.options"),
             f"-javaagent:{next((DEPS / 'cassandra').glob('jamm-*.jar'), DEPS)}",
