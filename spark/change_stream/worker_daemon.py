@@ -5,6 +5,7 @@ for each of them. Spark starts it as `spark.python.daemon.module` and names the 
 """
 
 import gc
+import os
 
 import pandas
 import pyarrow
@@ -23,7 +24,12 @@ FOR_THE_WORKERS = (
 )
 """Imported before the first fork, and shared in memory by all that follow."""
 
+READ_BYTES = "65536"
+"""A worker reads as much as has come. Java's buffer of 64 bytes, which is there to send each record at
+once, would have it ask the kernel for a record in pieces."""
+
 if __name__ == "__main__":
+    os.environ["SPARK_BUFFER_SIZE"] = READ_BYTES
     # A collection writes to each object that it looks at, and so copies what a worker shares: 41 MB of a
     # worker's memory were its own, 5 MB are. Objects that live as long as the process are left out.
     gc.collect()
