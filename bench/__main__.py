@@ -23,7 +23,7 @@ messages = Console(stderr=True)
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="all of it, small, in five minutes")
+    parser.add_argument("--quick", action="store_true", help="most of it, small, in five minutes")
     parser.add_argument("--runs", type=int, help="of each item; else 3, and 1 with --quick")
     parser.add_argument(
         "--page", action="store_true", help="write docs/benchmarks.md from the result"

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import plots, ratios
 from bench.results import Result, newest, read
+from bench.schedule import MAX_WATCHED_PER_SECOND
 from bench.sizes import FULL, QUICK
 from walflow.settings import HOME
 
@@ -20,8 +21,8 @@ METHOD = """\
   busiest code in its first minutes, which takes a core. Starting up is measured by itself.
 - **Latency** is counted from the moment at which a commit was due by an open-loop schedule, whether the
   sender was late or not, to the arrival of the answer of the first read in Cassandra that holds the row.
-  Every watched row counts, those at the boundaries of Spark's batches too; up to 200 rows a second are
-  watched, evenly spread. A row that never came fails the run.
+  Every watched row counts, those at the boundaries of Spark's batches too; up to {watched} rows a
+  second are watched, evenly spread. A row that never came fails the run.
 - **Sustained** rates: a transaction begins while fewer than a bounded number of events is not yet
   visible; the rate is all events over the time from the first commit to the last visible row.
 - **Drains**: from the first watched row that was found to the last one; afterwards the rows of both
@@ -59,7 +60,10 @@ def page(result: Result, drawn: Mapping[str, str]) -> str:
         "## The machine",
         _machine(result),
         "## How it is measured",
-        METHOD.strip().format(warm=(QUICK if result.sizes == QUICK.name else FULL).warm_up_seconds),
+        METHOD.strip().format(
+            warm=(QUICK if result.sizes == QUICK.name else FULL).warm_up_seconds,
+            watched=MAX_WATCHED_PER_SECOND,
+        ),
         "## Figures",
         _figures(result),
         "## Peers and limits",
