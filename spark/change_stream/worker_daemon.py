@@ -30,6 +30,8 @@ once, would have it ask the kernel for a record in pieces."""
 
 if __name__ == "__main__":
     os.environ["SPARK_BUFFER_SIZE"] = READ_BYTES
+    # In the executor's folder, which goes with it, since a daemon that is killed leaves its socket.
+    os.environ["PYTHON_WORKER_FACTORY_SOCK_DIR"] = os.curdir
     # A collection writes to each object that it looks at, and so copies what a worker shares: 41 MB of a
     # worker's memory were its own, 5 MB are. Objects that live as long as the process are left out.
     gc.collect()

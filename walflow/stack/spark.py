@@ -1,6 +1,7 @@
 """Spark master and worker, and the stream submitted to them."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC
@@ -18,6 +19,7 @@ from walflow.stack.http import get_json
 from walflow.stack.jvm import ASIDE, LIGHT, class_archive, class_path
 from walflow.stack.registry import confluent_url
 from walflow.stack.service import NotReady, Readiness, Service
+from walflow.stack.unix_sockets import fitting
 
 
 def _home() -> Path:
@@ -49,6 +51,7 @@ READ_BY_STREAM = (
 )
 """Sections of pipeline.toml."""
 SLOTS_OF_COUNTS = 2
+BYTES_OF_SOCKET = len("/.00000000-0000-0000-0000-000000000000.sock")
 RECOVERY_SECONDS = 10
 
 
@@ -96,6 +99,7 @@ def stream_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
         "spark.cores.max": _slots(settings),
         "spark.executor.cores": _slots(settings),
         "spark.pyspark.python": sys.executable,
+        "spark.python.unix.domain.socket.dir": _sockets(settings),
         "spark.sql.warehouse.dir": settings.run_dir / "data" / "spark-warehouse",
         "spark.executor.extraJavaOptions": " ".join(
             (_LOGGING, *ASIDE, *class_archive("spark-executor"))
@@ -157,6 +161,9 @@ def prepare_worker(settings: Settings) -> None:
 
 def prepare_stream(settings: Settings) -> None:
     _checkpoint(settings).mkdir(parents=True, exist_ok=True)
+    # A driver that was killed leaves its socket.
+    shutil.rmtree(_sockets(settings), ignore_errors=True)
+    _sockets(settings).mkdir(parents=True)
 
 
 def master(settings: Settings) -> Service:
@@ -308,6 +315,11 @@ def _known(settings: Settings) -> Path:
 
 def _work(settings: Settings) -> Path:
     return settings.run_dir / "data" / "spark-work"
+
+
+def _sockets(settings: Settings) -> Path:
+    """Of the driver and its Python; workers have theirs where they run (worker_daemon.py)."""
+    return fitting(settings.run_dir, "data/spark-sockets", BYTES_OF_SOCKET)
 
 
 def _checkpoint(settings: Settings) -> Path:

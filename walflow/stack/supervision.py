@@ -1,13 +1,11 @@
 """supervisord: starts, restarts and stops the stack's processes and rotates their logs."""
 
-import hashlib
 import http.client
 import os
 import re
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,10 +19,12 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from walflow.errors import WalflowError
 from walflow.settings import HOME, Settings
 from walflow.stack.service import HALTED, Service
+from walflow.stack.unix_sockets import fitting
 
 MARK = "WALFLOW_STACK"
 """Environment variable that every process of a stack inherits; its value is the run directory."""
-MAX_SOCKET_PATH = 100
+BEHIND_SOCKET = 8
+"""supervisord makes its socket as one with a dot and its pid behind the name."""
 STOP_SECONDS = 30
 UNREACHABLE = (OSError, http.client.HTTPException)
 
@@ -186,12 +186,7 @@ class Supervisor:
 
     @property
     def _socket(self) -> Path:
-        """In the run directory unless that makes it longer than a Unix socket's address may be."""
-        path = self.run_dir / "supervisor.sock"
-        if len(str(path)) <= MAX_SOCKET_PATH:
-            return path
-        digest = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"walflow-{digest}.sock"
+        return fitting(self.run_dir, "supervisor.sock", BEHIND_SOCKET)
 
     def _take_in_changes(self) -> None:
         """Reread the programs; those that run keep running as they were started."""
