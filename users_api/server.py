@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -15,6 +15,11 @@ from users_api.people import JsonObject, People
 SLICE = 50
 MOST_REQUESTS_AT_ONCE = 64
 SECONDS_TO_RETRY = "1"
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+}
 # One encoder for all: json.dumps would build one for each call.
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -54,31 +59,30 @@ class UsersServer:
         self._under_way += 1
         try:
             await asyncio.sleep(self._latency_seconds)
-            return await self._stream(request, query)
+            if query.results <= SLICE:
+                return web.Response(body="".join(self._parts(query)).encode(), headers=HEADERS)
+            response = web.StreamResponse(headers=HEADERS)
+            await response.prepare(request)
+            for part in self._parts(query):
+                await response.write(part.encode())
+            await response.write_eof()
+            return response
         finally:
             self._under_way -= 1
 
-    async def _stream(self, request: web.Request, query: Query) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "application/json; charset=utf-8",
-                "Cache-Control": "no-cache",
-                "Access-Control-Allow-Origin": "*",
-            }
-        )
-        await response.prepare(request)
+    def _parts(self, query: Query) -> Iterator[str]:
+        """The text of an answer, slice by slice."""
         today = datetime.now(UTC).date()
         before = _text('{"results":[', '{\n  "results": [', query)
         for first in range(0, query.results, SLICE):
             count = min(SLICE, query.results - first)
             people = list(self._people.of(query, first, count, today))
-            await response.write((before + _json_items(people, query)).encode())
+            yield before + _json_items(people, query)
             before = ","
         end = _text("]", "\n  ]", query)
         if query.with_info:
             end += _text(',"info":', ',\n  "info": ', query) + _json(query.info, query, indent=2)
-        await response.write_eof((end + _text("}", "\n}", query)).encode())
-        return response
+        yield end + _text("}", "\n}", query)
 
 
 @web.middleware

@@ -127,7 +127,7 @@ class Ingest(Section):
     users_per_run: Annotated[int, Field(ge=1, le=1_000_000)]
     schedule: str
     page_size: Annotated[int, Field(ge=1, le=5000)]
-    concurrency: Annotated[int, Field(ge=1, le=256)]
+    concurrency: Annotated[int, Field(ge=1, le=1024)]
     requests_per_minute: Annotated[int, Field(ge=0)]
 
 

@@ -41,8 +41,8 @@ async def good(request: web.Request) -> web.Response:
 
 
 async def everything(api: UsersApi, request: Request) -> list[Page]:
-    async with api, aclosing(api.pages(request)) as pages:
-        return [page async for page in pages]
+    async with api, aclosing(api.arrivals(request)) as arrivals:
+        return [page async for pages in arrivals for page in pages]
 
 
 def first_then_good(*bad: web.Response) -> tuple[Answering, Counter[str]]:
@@ -223,14 +223,54 @@ def test_pages_wait_for_the_reader_so_that_memory_is_bounded() -> None:
     async def run() -> int:
         async with serving(answer) as url:
             api = UsersApi(concurrency=2, patience=QUICK)
-            async with api, aclosing(api.pages(Request(url, 500, "s", 1))) as pages:
-                await anext(pages)
-                # The workers get every chance to run ahead of a reader that has taken one page.
+            async with api, aclosing(api.arrivals(Request(url, 500, "s", 1))) as arrivals:
+                taken = await anext(arrivals)
+                # The workers get every chance to run ahead of a reader that has taken some pages.
                 await asyncio.sleep(0.1)
-                return requests.total()
+                return requests.total() - len(taken)
 
-    # One taken, two in the queue, one in the hands of each of the two workers.
-    assert asyncio.run(run()) <= 5
+    # Two in the queue, one in the hands of each of the two workers.
+    assert asyncio.run(run()) <= 4
+
+
+def test_what_arrived_while_the_reader_was_busy_comes_together_and_before_a_failure() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.query["page"] == "5":
+            return web.Response(status=404)
+        return await good(request)
+
+    async def run() -> tuple[list[int], list[int]]:
+        async with serving(answer) as url:
+            api = UsersApi(concurrency=4, patience=QUICK)
+            async with api, aclosing(api.arrivals(Request(url, 50, "s", 1))) as arrivals:
+                first = await anext(arrivals)
+                await asyncio.sleep(0.1)
+                second = await anext(arrivals)
+                with pytest.raises(UsersApiError):
+                    await anext(arrivals)
+                return [page.number for page in first], [page.number for page in second]
+
+    first, second = asyncio.run(run())
+
+    assert len(second) > 1
+    assert 5 not in first + second
+
+
+def test_pages_that_come_together_have_no_more_users_than_the_largest_page() -> None:
+    async def run() -> list[int]:
+        async with serving(good) as url:
+            api = UsersApi(concurrency=8, patience=QUICK)
+            async with api, aclosing(api.arrivals(Request(url, 20_000, "s", 2000))) as arrivals:
+                sizes = []
+                async for pages in arrivals:
+                    sizes.append(sum(len(page.users) for page in pages))
+                    await asyncio.sleep(0.05)
+                return sizes
+
+    sizes = asyncio.run(run())
+
+    assert sum(sizes) == 20_000
+    assert max(sizes) <= 5000
 
 
 def test_a_limit_of_requests_a_minute_holds_the_next_request_back() -> None:
@@ -239,10 +279,10 @@ def test_a_limit_of_requests_a_minute_holds_the_next_request_back() -> None:
     async def run() -> None:
         async with serving(answer) as url:
             api = UsersApi(requests_per_minute=1, patience=QUICK)
-            async with api, aclosing(api.pages(Request(url, 2, "s", 1))) as pages:
-                await anext(pages)
+            async with api, aclosing(api.arrivals(Request(url, 2, "s", 1))) as arrivals:
+                await anext(arrivals)
                 with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(anext(pages), 0.1)
+                    await asyncio.wait_for(anext(arrivals), 0.1)
 
     asyncio.run(run())
     assert requests.total() == 1
@@ -254,8 +294,8 @@ def test_leaving_early_stops_the_fetching() -> None:
             api = UsersApi(concurrency=4, patience=QUICK)
             async with api:
                 before = asyncio.all_tasks()
-                async with aclosing(api.pages(Request(url, 50, "s", 1))) as pages:
-                    await anext(pages)
+                async with aclosing(api.arrivals(Request(url, 50, "s", 1))) as arrivals:
+                    await anext(arrivals)
                 return {
                     task
                     for task in asyncio.all_tasks() - before

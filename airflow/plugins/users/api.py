@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 # A user is 1.1 to 1.3 KB of JSON; whatever is far beyond that is no page of users.
 MOST_BYTES_A_USER = 16_384
 MOST_BYTES_BESIDES = 65_536
+MOST_USERS_AT_ONCE = 5000
+"""In the pages that are handed over together, unless one alone has more."""
 
 
 class UsersApiError(Exception):
@@ -83,13 +85,17 @@ class UsersApi:
     ) -> None:
         await self._session.close()
 
-    async def pages(self, request: Request) -> AsyncGenerator[Page, None]:
+    async def arrivals(self, request: Request) -> AsyncGenerator[list[Page], None]:
         """Yields every page once, in the order in which they arrive.
 
-        At most twice ``concurrency`` pages are in memory, whatever the request's size. Close the
-        iterator (contextlib.aclosing) if you leave it early. Raises UsersApiError.
+        Those that arrived while the reader was busy come together, so that a reader for whom a list
+        takes hardly longer than a page keeps up with small pages. At most three times
+        ``concurrency`` pages are in memory, whatever the request's size. Close the iterator
+        (contextlib.aclosing) if you leave it early. Raises UsersApiError, behind all that arrived
+        before.
         """
         numbers = iter(range(1, request.pages + 1))
+        most_pages = max(1, MOST_USERS_AT_ONCE // request.page_size)
         arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(self._concurrency)
 
         async def fetch_one_after_another() -> None:
@@ -107,11 +113,18 @@ class UsersApi:
             for _ in range(min(self._concurrency, request.pages))
         ]
         try:
-            for _ in range(request.pages):
-                outcome = await arrived.get()
-                if isinstance(outcome, Exception):
-                    raise outcome
-                yield outcome
+            left = request.pages
+            while left:
+                outcomes = [await arrived.get()]
+                while not arrived.empty() and len(outcomes) < most_pages:
+                    outcomes.append(arrived.get_nowait())
+                pages = [outcome for outcome in outcomes if isinstance(outcome, Page)]
+                if pages:
+                    left -= len(pages)
+                    yield pages
+                for outcome in outcomes:
+                    if isinstance(outcome, Exception):
+                        raise outcome
         finally:
             for worker in workers:
                 worker.cancel()

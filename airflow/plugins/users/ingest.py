@@ -1,11 +1,13 @@
-"""One run: users from the API into PostgreSQL, page by page."""
+"""One run: users from the API into PostgreSQL, the pages that have arrived in one transaction."""
 
 import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import chain
 
 from users.api import Patience, UsersApi
 from users.request import Page, Request
@@ -85,12 +87,12 @@ async def _run(source: Source, dsn: str, run_id: str, request: Request, how: Set
     fetched, done = 0, Stored(0, 0, 0, 0)
     api = UsersApi(how.concurrency, how.requests_per_minute, how.api_patience)
     with UserStore(dsn, run_id, how.store_patience_seconds) as store:
-        async with api, aclosing(api.pages(request)) as pages:
-            async for page in pages:
-                # In a thread: the other pages go on arriving while PostgreSQL works.
-                done = _sum(done, await asyncio.to_thread(_store, store, page))
-                fetched += len(page.users)
-                _log_progress(fetched, request)
+        async with api, aclosing(api.arrivals(request)) as arrivals:
+            async for pages in arrivals:
+                # In a thread: further pages go on arriving while PostgreSQL works.
+                done = _sum(done, await asyncio.to_thread(_store, store, pages))
+                before, fetched = fetched, fetched + sum(len(page.users) for page in pages)
+                _log_progress(before, fetched, request)
     seconds = round(time.monotonic() - started, 3)
     return Summary(
         source=source.name,
@@ -106,10 +108,10 @@ async def _run(source: Source, dsn: str, run_id: str, request: Request, how: Set
     )
 
 
-def _store(store: UserStore, page: Page) -> Stored:
+def _store(store: UserStore, pages: Sequence[Page]) -> Stored:
     users: list[CreatedUser] = []
     set_aside: list[SetAside] = []
-    for raw in page.users:
+    for raw in chain.from_iterable(page.users for page in pages):
         try:
             users.append(parse_user(raw))
         except MalformedUser as malformed:
@@ -126,8 +128,8 @@ def _sum(one: Stored, other: Stored) -> Stored:
     )
 
 
-def _log_progress(fetched: int, request: Request) -> None:
+def _log_progress(before: int, fetched: int, request: Request) -> None:
     """A line at every tenth of a long run."""
     tenth = -(-request.pages // 10) * request.page_size
-    if fetched % tenth == 0 and request.pages > 10:
+    if fetched // tenth > before // tenth and request.pages > 10:
         log.info("%d of %d users stored", fetched, request.users)
