@@ -14,13 +14,13 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import array, col, explode, lit
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from change_stream.aggregation.query import Counting
 from change_stream.config import StreamConfig, stream_config
-from change_stream.connections import AWAY, cassandra_session
+from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
 from change_stream.packing import PACKED
+from change_stream.patience import AWAY, patiently
 from change_stream.restart_requests import RestartRequests
 from change_stream.task import apply_changes
 from change_stream.task_failures import TaskFailed, TaskFailures
@@ -42,7 +42,6 @@ PUSHED_BYTES = 32
 """An Arrow batch is full from so many bytes on: more than an empty row has (9), less than any record."""
 PAUSE_SECONDS = 1.0
 POLL_SECONDS = 1
-ASK_SECONDS = 0.2
 RAISED = re.compile(r"^(?:[a-z_]+\.)+(?:[A-Z]\w+): (.+)$", re.MULTILINE)
 """The last line of a Python traceback within Spark's message."""
 
@@ -163,18 +162,13 @@ def _answered(config: StreamConfig, ask: Callable[[], Answer]) -> Answer:
     Raises:
         WalflowError: it does not within `write_retry_seconds`.
     """
-    waiting = Retrying(
-        retry=retry_if_exception_type(AWAY),
-        stop=stop_after_delay(config.retry_seconds),
-        wait=wait_fixed(ASK_SECONDS),
-    )
     try:
-        return waiting(ask)
-    except RetryError as error:
+        return patiently(ask, config.retry_seconds, AWAY)
+    except AWAY as error:
         raise WalflowError(
             f"Cassandra at {', '.join(config.cassandra_hosts)}, port {config.cassandra_port}, did not"
-            f" give the stream's tables within {config.retry_seconds:.0f} s:"
-            f" {error.last_attempt.exception()}. See {ticked('status')}.",
+            f" give the stream's tables within {config.retry_seconds:.0f} s: {error}."
+            f" See {ticked('status')}.",
             ExitCode.NOT_READY,
         ) from error
 

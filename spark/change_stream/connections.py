@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from cassandra import ConsistencyLevel, DriverException
+from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import (
     ConstantReconnectionPolicy,
@@ -25,11 +25,8 @@ from change_stream.shortcuts import Shortcuts
 from change_stream.statements import Statements
 from change_stream.targets import Targets
 from change_stream.truncation import Truncations
-from change_stream.writer import TRANSIENT
 
 REQUEST_SECONDS = 10.0
-AWAY = (DriverException, *TRANSIENT)
-"""What a session raises while Cassandra is away, or goes away in the midst of an answer."""
 
 
 @dataclass(frozen=True, slots=True)

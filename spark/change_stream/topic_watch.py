@@ -67,7 +67,7 @@ class TopicList:
 
     def __init__(self, bootstrap_servers: str, pattern: str) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._pattern = re.compile(pattern)
+        self._pattern = pattern
         self._admin: kafka.KafkaAdminClient | None = None
 
     def __call__(self) -> Partitions:
@@ -81,8 +81,16 @@ class TopicList:
                 request_timeout_ms=REQUEST_MS,
                 bootstrap_timeout_ms=REQUEST_MS,
             )
-        names = [name for name in self._admin.list_topics() if self._pattern.fullmatch(name)]
-        if not names:
-            return frozenset()
-        described = self._admin.describe_topics(names)
-        return frozenset((topic["name"], len(topic["partitions"])) for topic in described)
+        return frozenset(subscribed(self._admin, self._pattern).items())
+
+
+def subscribed(client: kafka.KafkaAdminClient, pattern: str) -> dict[str, int]:
+    """Topic → partitions, of the topics whose whole name fits a pattern, as Spark subscribes to them.
+
+    Raises:
+        KafkaError: Kafka does not answer.
+    """
+    names = [name for name in client.list_topics() if re.fullmatch(pattern, name)]
+    if not names:
+        return {}
+    return {each["name"]: len(each["partitions"]) for each in client.describe_topics(names)}

@@ -8,6 +8,7 @@ import kafka.errors
 from kafka.admin import NewTopic
 
 from change_stream.restart_requests import RestartRequests
+from change_stream.topic_watch import subscribed
 from walflow.advice import typed
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
@@ -32,10 +33,7 @@ def read_by_stream(settings: Settings) -> dict[str, int]:
         WalflowError: Kafka does not answer.
     """
     with admin(settings) as client:
-        names = stream_topics(settings, client.list_topics())
-        if not names:
-            return {}
-        return {t["name"]: len(t["partitions"]) for t in client.describe_topics(names)}
+        return subscribed(client, stream_pattern(settings.topics.prefix))
 
 
 def require_slots(settings: Settings, present: Mapping[str, int], topic: str) -> None:

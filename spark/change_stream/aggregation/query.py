@@ -16,8 +16,9 @@ from change_stream.aggregation.state import AggregateState
 from change_stream.aggregation.task import SCHEMA, count_changes
 from change_stream.aggregation.totals import Totals
 from change_stream.config import StreamConfig
-from change_stream.connections import AWAY, cassandra_session
+from change_stream.connections import cassandra_session
 from change_stream.packing import PACKED
+from change_stream.patience import AWAY
 from change_stream.restart_requests import COUNTS_QUERY, RestartRequests
 from walflow.aggregates import Aggregate
 from walflow.logs import fields

@@ -28,7 +28,7 @@ class Standstill:
     def failed(self, reason: str) -> None:
         """
         Raises:
-            Exception: one of `connections.AWAY`, Cassandra does not take it; the next failure tells it.
+            Exception: one of `patience.AWAY`, Cassandra does not take it; the next failure tells it.
         """
         if self._since is None:
             self._since = datetime.now(UTC)
@@ -42,7 +42,7 @@ class Standstill:
         """The query has got through.
 
         Raises:
-            Exception: one of `connections.AWAY`, Cassandra does not take it; to be called again.
+            Exception: one of `patience.AWAY`, Cassandra does not take it; to be called again.
         """
         self._session.execute(
             "DELETE FROM walflow.aggregate_failure WHERE query = %s", (COUNTS_QUERY,)

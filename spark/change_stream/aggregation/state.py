@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cassandra import ConsistencyLevel, OperationTimedOut, WriteTimeout
+from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
@@ -161,7 +161,7 @@ class AggregateState:
                 if self._is_applied(aggregate, bucket, version, change):
                     return len(change.outcome.entries)
                 failure: Exception | None = None
-            except (*TRANSIENT, OperationTimedOut, WriteTimeout) as error:
+            except TRANSIENT as error:
                 # It may have been applied: worked out again, it then comes to nothing.
                 failure = error
             attempts += 1
