@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -29,6 +30,9 @@ def main() -> int:
         "--page", action="store_true", help="write docs/benchmarks.md from the result"
     )
     parser.add_argument(
+        "--add", action="store_true", help="put the figures into the newest result, not into one of its own"
+    )
+    parser.add_argument(
         "groups",
         nargs="*",
         metavar="GROUP",
@@ -38,6 +42,9 @@ def main() -> int:
     if unknown := [name for name in asked.groups if name not in GROUPS]:
         parser.error(f"there is no group {', '.join(unknown)}; the groups are {', '.join(GROUPS)}")
     sizes = QUICK if asked.quick else FULL
+    before = results.read(results.newest()) if asked.add else None
+    if before is not None and before.sizes != sizes.name:
+        parser.error(f"the newest result is of the {before.sizes} suite, not of the {sizes.name}")
     about = machine()
     began, clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), time.monotonic()
     # A stack that was begun is taken down also where `timeout` ends this.
@@ -63,6 +70,10 @@ def main() -> int:
         joined(measured.series),
         measured.facts,
     )
+    if before is not None:
+        again = {"commit": about.commit, "began": began, "groups": " ".join(asked.groups)}
+        result = results.with_groups_again(before, result, suite.tried)
+        result = replace(result, facts={**result.facts, f"measured again at {began}": again})
     _show(result)
     file = results.write(result)
     messages.print(f"stored in {file}", highlight=False)

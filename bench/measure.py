@@ -25,7 +25,8 @@ from bench.watcher import Seen, Watcher
 
 PATIENCE_SECONDS = 120.0
 SENDERS = 8
-DRAIN_PAUSE_SECONDS = 0.05
+DRAIN_PAUSE_SECONDS = 0.1
+DRAIN_WINDOW = 32
 WARM_UP_ROWS = 10
 WARM_UP_BEHIND = 4_000
 MOST_WATCHERS = 4
@@ -242,7 +243,9 @@ class Backlog:
         # The last row too: then it is over.
         keys[-1] = key(self.run, self.events - 1)
         due = [time.monotonic()] * len(keys)
-        return Watcher(stack.place(self.table), keys, due, PATIENCE_SECONDS, DRAIN_PAUSE_SECONDS)
+        return Watcher(
+            stack.place(self.table), keys, due, PATIENCE_SECONDS, DRAIN_PAUSE_SECONDS, DRAIN_WINDOW
+        )
 
 
 def fill(

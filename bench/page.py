@@ -26,7 +26,9 @@ METHOD = """\
 - **Sustained** rates: a transaction begins while fewer than a bounded number of events is not yet
   visible; the rate is all events over the time from the first commit to the last visible row.
 - **Drains**: from the first watched row that was found to the last one; afterwards the rows of both
-  sides are counted, and a difference fails the run. Starting up is told beside it.
+  sides are counted, and a difference fails the run. Who writes in batches shows his first rows late, and
+  so looks faster than he is: the line below, from the start of the process, has all of it, starting up
+  too.
 - **CPU** is that of the processes by the kernel's counters, memory is what
   is resident without what is shared (files, shared buffers), at its highest sample.
 - Ratios above 1 mean that the pipeline is better than what it is held against.

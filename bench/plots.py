@@ -11,7 +11,7 @@ from bench.figure import Series
 mpl.use("Agg")
 mpl.rcParams["svg.hashsalt"] = "walflow"  # the same points give the same file
 SIZE_INCHES = (8.0, 4.5)
-MOST_POINTS = 4_000
+MOST_POINTS = 500
 
 
 def draw(series: Sequence[Series], folder: Path) -> list[Path]:

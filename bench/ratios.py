@@ -25,6 +25,7 @@ COMPARED = {
         "drain.plain",
         "drain.tutorial",
     ),
+    "drain.whole": ("drain.micro-batch.whole", "drain.plain.whole", "drain.tutorial.whole"),
     "snapshot": ("limit.cassandra",),
 }
 """Our figure → those it is compared with; {rate} stands for each rate that was measured."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,32 @@ def joined(series: Sequence[Series]) -> tuple[Series, ...]:
                 each.log_x,
             )
     return tuple(by_name.values())
+
+
+def with_groups_again(before: Result, again: Result, items: Collection[str]) -> Result:
+    """A result with what was measured again in the place of what it had.
+
+    Args:
+        items: what was tried again; failures of these are gone unless they failed again.
+    """
+    new = {figure.name: figure for figure in again.figures}
+    old = {figure.name for figure in before.figures}
+    return Result(
+        before.began,
+        round(before.seconds + again.seconds, 1),
+        before.sizes,
+        before.machine,
+        tuple(new.get(figure.name, figure) for figure in before.figures)
+        + tuple(figure for figure in again.figures if figure.name not in old),
+        tuple(
+            failure
+            for failure in before.failures
+            if failure.name not in items and failure not in again.failures
+        )
+        + again.failures,
+        joined([*before.series, *again.series]),
+        {**before.facts, **again.facts},
+    )
 
 
 def _series(stored: Mapping[str, Any]) -> Series:

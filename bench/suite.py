@@ -64,6 +64,8 @@ class Suite:
         self._console = console
         self.measured = Measured()
         self.failures: list[Failure] = []
+        self.tried: set[str] = set()
+        """Groups and items, by the names under which they fail."""
 
     def run_group(self, name: str) -> None:
         self._console.print(f"\n[bold]{name}[/bold]")
@@ -87,6 +89,7 @@ class Suite:
         self._attempt(name, measure)
 
     def _attempt(self, name: str, step: Callable[[], None]) -> None:
+        self.tried.add(name)
         try:
             step()
         except WalflowError as error:
@@ -104,6 +107,11 @@ class Suite:
         self.failures.append(Failure(name, sentence))
 
     # Groups, each on a stack of its own or, for growth, on several.
+
+    def snapshot(self) -> None:
+        """Rows that were there before the connector."""
+        with stack(Shape()) as running:
+            self._snapshot(running)
 
     def latency(self) -> None:
         """Commit → visible, at each rate, once Java has compiled what it compiles."""
@@ -141,13 +149,16 @@ class Suite:
     def _pipeline(self, running: Stack) -> None:
         """Snapshot, latency and sustained loads."""
         sizes, seconds = self._sizes, self._sizes.sustained_seconds
-        snapshot = partial(backlog.snapshot, running, sizes.snapshot_rows)
-        self.item("snapshot", snapshot, runs=1)  # there is one first time
+        self._snapshot(running)
         warm_up(running, sizes.warm_up_seconds)
         self._latency(running)
         self.item("sustained.100-row", lambda: sustained.hundred(running, seconds))
         self.item("sustained.single-row", lambda: sustained.single(running, seconds))
         self.item("sustained.mixed", lambda: sustained.mixed(running, seconds))
+
+    def _snapshot(self, running: Stack) -> None:
+        snapshot = partial(backlog.snapshot, running, self._sizes.snapshot_rows)
+        self.item("snapshot", snapshot, runs=1)  # there is one first time
 
     def _latency(self, running: Stack) -> None:
         for rate in self._sizes.rates:
@@ -269,6 +280,7 @@ GROUPS: dict[str, Callable[[Suite], None]] = {
     "main": Suite.main,
     "growth": Suite.growth,
     "latency": Suite.latency,
+    "snapshot": Suite.snapshot,
 }
 WHOLE = ("ingestion", "main", "growth")
 """What has each item once."""

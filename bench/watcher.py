@@ -58,6 +58,9 @@ class Assignment:
     patience: float
     """Give up when nothing has been found for so many seconds."""
     pause: float
+    window: int | None = None
+    """Look for so many rows at a time, the first that are missing, and for each again after `pause`
+    however old it is: of rows that all were written long ago. None: for all that may be there."""
 
 
 class Watcher:
@@ -65,7 +68,7 @@ class Watcher:
 
     Args:
         keys: of the rows, in the order in which they come.
-        due: as in `Assignment`.
+        due, window: as in `Assignment`.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Watcher:
         due: Sequence[float] | None,
         patience: float,
         pause: float = LEAST_PAUSE_SECONDS,
+        window: int | None = None,
     ) -> None:
         self._count = len(keys)
         self.released: Any = _SPAWN.Value("q", 0)
@@ -89,6 +93,7 @@ class Watcher:
             None if due is None else tuple(due),
             patience,
             pause,
+            window,
         )
         self._process = _SPAWN.Process(
             target=_watch,
@@ -176,6 +181,7 @@ class _Watch:
         self._due = assignment.due
         self._patience = assignment.patience
         self._pause = assignment.pause
+        self._window = assignment.window
         self._reader = reader
         self._released = released
         self._visible = visible
@@ -211,6 +217,8 @@ class _Watch:
         end = len(self._keys)
         if self._due is None:
             end = min(end, self._released.value)
+        if self._window is not None:
+            end = min(end, self._next + self._window - len(self._outstanding))
         while self._next < end and (self._due is None or self._due[self._next] <= now):
             due = now if self._due is None else self._due[self._next]
             self._due_at[self._next] = self._looked_for[self._next] = due
@@ -233,8 +241,13 @@ class _Watch:
                 self._seen[number] = Seen(at, self._looked_for[number])
             else:
                 self._looked_for[number] = began
-                pause = max(self._pause, AGE_SHARE * (at - self._due_at[number]))
-                heapq.heappush(self._outstanding, (at + pause, number))
+                heapq.heappush(self._outstanding, (at + self._pause_of(number, at), number))
         self._found += len(existing)
         self._visible.value = self._found
         return len(existing)
+
+    def _pause_of(self, number: int, now: float) -> float:
+        """How long a row that was not there is left alone."""
+        if self._window is not None:
+            return self._pause
+        return max(self._pause, AGE_SHARE * (now - self._due_at[number]))

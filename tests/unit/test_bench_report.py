@@ -1,5 +1,6 @@
 """The table of ratios, the stored result and the page that is made of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from bench.failure import CannotMeasure
 from bench.figure import HIGHER, Failure, Figure, Series, merged
 from bench.machine import Machine
 from bench.measure import rate_over_time
-from bench.results import Result, joined
+from bench.results import Result, joined, with_groups_again
 
 MACHINE = Machine(2, "Some CPU", 24.0, "Linux 6", "3.11.7", "17.0.1", "ext4", 0.5, "abc1234")
 P50 = Figure(
@@ -54,8 +55,8 @@ def test_each_compared_name_is_one_that_the_suite_makes() -> None:
     source = "".join(file.read_text() for file in (Path(ratios.__file__).parent).rglob("*.py"))
     for names in ratios.COMPARED.values():
         for name in names:
-            known = name.split(".")
-            peer = ".".join(known[2:-1]) if known[0] == "latency" else name
+            known = name.removesuffix(".whole").split(".")
+            peer = ".".join(known[2:-1]) if known[0] == "latency" else ".".join(known)
             assert peer in source.replace(Path(ratios.__file__).read_text(), ""), name
 
 
@@ -143,3 +144,27 @@ def test_seconds_without_an_event_are_shown_as_such() -> None:
         (2.0, 0.0),
         (3.0, 100.0),
     ]
+
+
+def test_a_group_measured_again_takes_the_place_of_its_figures_and_failures() -> None:
+    before = result(P50, DRAIN, failures=(FAILURE, Failure("snapshot", "It failed.")))
+    better = replace(DRAIN, values=(9_000.0,))
+    snapshot = Figure("snapshot", "snapshot", "rows/s", (1.0,), HIGHER)
+    line = replace(SERIES, lines={"b": [(0.0, 3.0)]})
+    again = replace(result(better, snapshot), series=(line,), facts={"drain": {"events": 20}})
+
+    found = with_groups_again(before, again, {"snapshot", "drain"})
+
+    assert found.figures == (P50, better, snapshot)
+    assert found.failures == (FAILURE,)
+    assert [sorted(each.lines) for each in found.series] == [["a", "b"]]
+    assert found.facts["drain"] == {"events": 20}
+    assert (found.began, found.seconds) == (before.began, 580.0)
+
+
+def test_what_fails_again_stays_a_failure() -> None:
+    before = result(P50, failures=(FAILURE,))
+
+    found = with_groups_again(before, result(failures=(FAILURE,)), {FAILURE.name})
+
+    assert found.failures == (FAILURE,)

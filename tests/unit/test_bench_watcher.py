@@ -114,6 +114,23 @@ def test_a_read_asks_for_a_bounded_number_of_rows_and_all_have_their_turn() -> N
     assert max(rows.asked) == MOST_KEYS_A_READ
 
 
+def test_of_old_rows_the_first_missing_are_looked_for_and_the_last_is_found_when_it_comes() -> None:
+    now = time.monotonic()
+    count, window = 3 * MOST_KEYS_A_READ, MOST_KEYS_A_READ
+    rows = Rows({key(n): now + (0.2 if n % 2 else 0.0) for n in range(count)})
+    long_ago = (now - 1000.0,) * count
+    assignment = Assignment(PLACE, tuple(map(key, range(count))), long_ago, 1.0, 0.001, window)
+    reader: Any = rows
+    watching = _Watch(assignment, reader, Number(), Number(), Number(count))
+
+    seen = watching.run()
+
+    found = [each.at for each in seen if each is not None]
+    assert len(found) == count
+    # A share of their age would be 100 s.
+    assert max(found) < now + 10
+
+
 def frame(opcode: int, body: bytes) -> bytes:
     return struct.pack(">BBhBi", 0x84, 0, 0, opcode, len(body)) + body
 
