@@ -29,9 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--page", action="store_true", help="write docs/benchmarks.md from the result"
     )
-    parser.add_argument(
-        "--add", action="store_true", help="put the figures into the newest result, not into one of its own"
-    )
+    parser.add_argument("--add", action="store_true", help="put the figures into the newest result")
     parser.add_argument(
         "groups",
         nargs="*",
