@@ -22,15 +22,13 @@ from yarl import URL
 
 from users.answer import Answer, AskAgain, Refused, connection_trouble, users_in
 from users.pace import Pace
-from users.request import Page, Request
+from users.request import MOST_USERS_A_PAGE, Page, Request
 
 log = logging.getLogger(__name__)
 
 # A user is 1.1 to 1.3 KB of JSON; whatever is far beyond that is no page of users.
 MOST_BYTES_A_USER = 16_384
 MOST_BYTES_BESIDES = 65_536
-MOST_USERS_AT_ONCE = 5000
-"""In the pages that are handed over together, unless one alone has more."""
 
 
 class UsersApiError(Exception):
@@ -89,13 +87,14 @@ class UsersApi:
         """Yields every page once, in the order in which they arrive.
 
         Those that arrived while the reader was busy come together, so that a reader for whom a list
-        takes hardly longer than a page keeps up with small pages. At most three times
+        takes hardly longer than a page keeps up with small pages; together they have no more users
+        than the largest page may. At most three times
         ``concurrency`` pages are in memory, whatever the request's size. Close the iterator
         (contextlib.aclosing) if you leave it early. Raises UsersApiError, behind all that arrived
         before.
         """
         numbers = iter(range(1, request.pages + 1))
-        most_pages = max(1, MOST_USERS_AT_ONCE // request.page_size)
+        most_pages = MOST_USERS_A_PAGE // request.page_size
         arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(self._concurrency)
 
         async def fetch_one_after_another() -> None:
