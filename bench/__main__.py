@@ -40,6 +40,7 @@ def main() -> int:
     if unknown := [name for name in asked.groups if name not in GROUPS]:
         parser.error(f"there is no group {', '.join(unknown)}; the groups are {', '.join(GROUPS)}")
     sizes = QUICK if asked.quick else FULL
+    groups = asked.groups or (WITHIN_FIVE_MINUTES if asked.quick else WHOLE)
     before = results.read(results.newest()) if asked.add else None
     if before is not None and before.sizes != sizes.name:
         parser.error(f"the newest result is of the {before.sizes} suite, not of the {sizes.name}")
@@ -49,7 +50,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     suite = Suite(sizes, asked.runs or sizes.runs, messages)
     try:
-        for name in asked.groups or (WITHIN_FIVE_MINUTES if asked.quick else WHOLE):
+        for name in groups:
             suite.run_group(name)
     except KeyboardInterrupt:
         suite.failures.append(
@@ -69,7 +70,7 @@ def main() -> int:
         measured.facts,
     )
     if before is not None:
-        again = {"commit": about.commit, "began": began, "groups": " ".join(asked.groups)}
+        again = {"commit": about.commit, "groups": " ".join(groups)}
         result = results.with_groups_again(before, result, suite.tried)
         result = replace(result, facts={**result.facts, f"measured again at {began}": again})
     _show(result)

@@ -22,6 +22,7 @@ def snapshot(stack: Stack, rows: int) -> Measured:
         f"snapshot of {rows} rows, first row → last row visible in Cassandra",
         goal=12_000.0,
         stretch=20_000.0,
+        whole="the connector's creation",
     )
 
 
@@ -31,23 +32,27 @@ def of(
     what: str,
     goal: float | None = None,
     stretch: float | None = None,
+    whole: str = "the start of its process",
 ) -> Measured:
-    """The figure of a drain, its curve and its cost."""
+    """The figures of a drain, its curve and its cost.
+
+    Args:
+        whole: what it was started by, for its second figure.
+    """
     rate = round(drained.events_per_second, 1)
     cost = {
         role: round(seconds * 1e6 / drained.events, 1)
         for role, seconds in sorted(drained.cost.cpu_seconds.items(), key=lambda item: -item[1])
     }
     curve = rate_over_time([seen.at for seen in drained.seen], drained.events_apart)
-    whole = round(drained.events / drained.seconds, 1)
     return Measured(
         [
             Figure(name, what, "events/s", (rate,), HIGHER, goal, stretch),
             Figure(
                 f"{name}.whole",
-                "the same, from the start of its process",
+                f"the same, from {whole}",
                 "events/s",
-                (whole,),
+                (round(drained.events / drained.seconds, 1),),
                 HIGHER,
             ),
         ],

@@ -22,9 +22,8 @@ def _processes(stack: Stack, service: str) -> list[psutil.Process]:
 def test_groups_of_writes_do_not_wait_for_acknowledgements_of_tcp(stack: Stack) -> None:
     session = cassandra_session(stream_config(stack.settings, addresses(stack.settings)))
     try:
-        pools = session.cluster.connection_class
         connection = session.cluster.control_connection._connection
-        assert isinstance(connection, pools)
+        assert isinstance(connection, session.cluster.connection_class)
         assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     finally:
         session.cluster.shutdown()
