@@ -20,6 +20,8 @@ NO_METADATA = 0x0004
 UNPREPARED = struct.pack(">i", 0x2500)
 _HEADER = struct.Struct(">BBhBi")
 TIMEOUT_SECONDS = 60.0
+MOST_PREPARED = 100
+"""Times in a row: a table that the stream makes gets its columns one by one."""
 
 
 class CqlError(Exception):
@@ -63,15 +65,19 @@ class KeyReader:
         """
         items = b"".join(b"\x00\x00\x00\x10" + key for key in keys)
         value = struct.pack(">ii", 4 + len(items), len(keys)) + items
-        try:
-            body = self._request(EXECUTE, self._head + value, RESULT)
-        except Unprepared:
-            self._head = self._prepared()
-            body = self._request(EXECUTE, self._head + value, RESULT)
+        body = self._executed(value)
         kind, flags, columns, rows = struct.unpack_from(">iiii", body)
         if kind != ROWS or not flags & NO_METADATA or columns != 1:
             raise CqlError(f"a read was answered with kind {kind}, {columns} columns")
         return {body[20 + 20 * row : 36 + 20 * row] for row in range(rows)}
+
+    def _executed(self, value: bytes) -> bytes:
+        for _ in range(MOST_PREPARED):
+            try:
+                return self._request(EXECUTE, self._head + value, RESULT)
+            except Unprepared:
+                self._head = self._prepared()
+        raise CqlError(f"Cassandra forgot the statement {MOST_PREPARED} times in a row")
 
     def _prepared(self) -> bytes:
         """What each EXECUTE of the statement begins with."""

@@ -25,6 +25,14 @@ def test_java_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         prerequisites.java_home.__wrapped__()
 
 
+def test_java_without_a_compiler_is_told_with_the_debian_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prerequisites, "java_home", lambda: tmp_path)
+    with pytest.raises(WalflowError, match=f"{tmp_path} has no compiler.*openjdk-17-jdk-headless"):
+        prerequisites.require_compiler()
+
+
 def test_missing_maven_is_told_with_the_debian_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(WalflowError, match=r"Maven \(mvn\) is missing.*maven"):

@@ -6,8 +6,8 @@ import sys
 from walflow.errors import WalflowError
 from walflow.install import jars, venvs
 from walflow.install.prerequisites import (
-    java_home,
     require_chromium,
+    require_compiler,
     require_maven,
     require_prometheus,
     require_python,
@@ -21,7 +21,7 @@ def main() -> int:
     wanted = parser.parse_args()
     try:
         require_python()
-        java_home()
+        require_compiler()
         require_maven()
         if wanted.dev:
             _tell_of_what_tests_need()

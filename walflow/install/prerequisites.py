@@ -89,6 +89,20 @@ def require_java() -> str:
     return f"{JAVA} ({java_home()})"
 
 
+def require_compiler() -> Path:
+    """The path of `javac`.
+
+    Raises:
+        WalflowError: the Java that will be used has none, as Debian's jre packages.
+    """
+    path = java_home() / "bin" / "javac"
+    if not path.exists():
+        raise WalflowError(
+            f"The Java in {java_home()} has no compiler (javac). Install: {APT}", ExitCode.NOT_READY
+        )
+    return path
+
+
 @cache
 def java_home() -> Path:
     """Home of a Java 17: JAVA_HOME, else the `java` on the PATH, else Debian's place for it.

@@ -73,4 +73,5 @@ def _converter(side: str, settings: Settings) -> dict[str, str]:
         f"{apicurio}.as-confluent": "true",
         f"{apicurio}.headers.enabled": "false",
         f"{apicurio}.auto-register": "true",
+        f"{apicurio}.schema-resolver": "walflow.RememberingResolver",
     }
