@@ -1,6 +1,7 @@
 """What a measurement costs: CPU time and memory of each process of the stack, and of the benchmark."""
 
 import contextlib
+import itertools
 import os
 import threading
 from collections import defaultdict
@@ -11,9 +12,12 @@ from typing import Self
 
 import psutil
 
+from bench.noise import Counters, Noise, noise
 from walflow.stack.supervision import Supervisor
 
-SAMPLE_SECONDS = 5.0
+SAMPLE_SECONDS = 1.0
+SAMPLES_A_READING_OF_MEMORY = 5
+"""Memory is read of each process, and so takes longer."""
 EXECUTOR, PYTHON = "spark-executor", "python-workers"
 SENDER, WATCHER, PEER = "bench: sender", "bench: watcher", "peer"
 
@@ -25,6 +29,8 @@ class Cost:
     cpu_seconds: Mapping[str, float]
     peak_megabytes: Mapping[str, float]
     """Resident memory without what is shared: files, and PostgreSQL's buffers."""
+    noise: Noise
+    """What the machine took from it."""
 
 
 @dataclass
@@ -38,6 +44,7 @@ class CostMeter:
     _before: dict[str, float] = field(default_factory=dict)
     _after: dict[str, float] = field(default_factory=dict)
     _peaks: dict[str, float] = field(default_factory=dict)
+    _counters: list[Counters] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _sampler: threading.Thread | None = None
 
@@ -56,25 +63,35 @@ class CostMeter:
         self._ended.set()
         if self._sampler is not None:
             self._sampler.join()
+        self._counters.append(Counters.now())
         self._after = self._cpu()
 
     @property
     def cost(self) -> Cost:
         roles = self._after
         used = {role: roles[role] - self._before.get(role, 0.0) for role in roles}
-        return Cost({role: round(s, 2) for role, s in used.items() if s > 0}, self._peaks)
+        return Cost(
+            {role: round(s, 2) for role, s in used.items() if s > 0},
+            self._peaks,
+            noise(self._counters),
+        )
 
     def _sample(self) -> None:
-        while True:
-            now: dict[str, float] = defaultdict(float)
-            for role, process in _processes(self.supervisor):
-                with contextlib.suppress(psutil.Error):
-                    memory = process.memory_info()
-                    now[role] += (memory.rss - memory.shared) / 2**20
-            for role, megabytes in now.items():
-                self._peaks[role] = max(self._peaks.get(role, 0.0), round(megabytes, 1))
+        for sample in itertools.count():
+            self._counters.append(Counters.now())
+            if sample % SAMPLES_A_READING_OF_MEMORY == 0:
+                self._read_memory()
             if self._ended.wait(SAMPLE_SECONDS):
                 return
+
+    def _read_memory(self) -> None:
+        now: dict[str, float] = defaultdict(float)
+        for role, process in _processes(self.supervisor):
+            with contextlib.suppress(psutil.Error):
+                memory = process.memory_info()
+                now[role] += (memory.rss - memory.shared) / 2**20
+        for role, megabytes in now.items():
+            self._peaks[role] = max(self._peaks.get(role, 0.0), round(megabytes, 1))
 
     def _cpu(self) -> dict[str, float]:
         used: dict[str, float] = defaultdict(float)

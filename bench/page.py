@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plots, ratios
+from bench.noise import SLOW_WRITE_MS
 from bench.results import Result, newest, read
 from bench.schedule import MAX_WATCHED_PER_SECOND
 from bench.sizes import FULL, QUICK
@@ -31,6 +32,8 @@ METHOD = """\
   too.
 - **CPU** is that of the processes by the kernel's counters, memory is what
   is resident without what is shared (files, shared buffers), at its highest sample.
+- **The disk stood still**: seconds of a run in which its writes took {slow:g} ms or more on average, or
+  none came to an end. Others share this machine's disk; what such seconds do to a latency stays in it.
 - Ratios above 1 mean that the pipeline is better than what it is held against.
 """
 PEERS = """\
@@ -65,6 +68,7 @@ def page(result: Result, drawn: Mapping[str, str]) -> str:
         METHOD.strip().format(
             warm=(QUICK if result.sizes == QUICK.name else FULL).warm_up_seconds,
             watched=MAX_WATCHED_PER_SECOND,
+            slow=SLOW_WRITE_MS,
         ),
         "## Figures",
         _figures(result),

@@ -70,6 +70,8 @@ def of(
                 "events": drained.events,
                 "seconds_to_first_row": round(drained.first_after, 2),
                 "seconds": round(drained.seconds, 2),
+                "disk_stood_still_seconds": drained.cost.noise.slow_disk_seconds,
+                "stolen_percent": drained.cost.noise.stolen_percent,
                 "cpu_seconds_per_million_events": cost,
                 "peak_megabytes": dict(drained.cost.peak_megabytes),
             }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.figure import Figure, Measured, Series
 from bench.measure import Observed, on_schedule
+from bench.noise import figure
 from bench.percentiles import percentile
 from bench.rows import key
 from bench.schedule import Schedule
@@ -24,6 +25,9 @@ def measure(stack: Stack, rate: int, seconds: int, name: str = "pipeline") -> Me
     since = stack.readable()
     observed = on_schedule(stack, Schedule(rate, seconds))
     measured = Measured(figures(observed.latencies, rate, name))
+    measured.figures.append(
+        figure(f"latency.{rate}.{name}", f"{name}: {rate} commits/s", observed.cost.noise)
+    )
     measured.facts[f"latency.{rate}.{name}"] = facts(observed)
     measured.series.append(distribution(observed.latencies, rate, name))
     if name == "pipeline":
@@ -64,6 +68,7 @@ def facts(observed: Observed) -> dict[str, object]:
         "sender_latest_ms": round(1000 * observed.sent.latest, 1),
         "resolution_p99_ms": round(observed.resolution, 2),
         "cpu_seconds": dict(observed.cost.cpu_seconds),
+        "stolen_percent": observed.cost.noise.stolen_percent,
     }
 
 

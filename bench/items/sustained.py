@@ -14,6 +14,7 @@ from bench.measure import (
     rate_over_time,
     saturated,
 )
+from bench.noise import figure
 from bench.rows import LARGE, USERS, Table, key, wide
 from bench.sender import Prepare, Transaction
 from bench.stack import Stack
@@ -132,7 +133,7 @@ def _measured(
         role: round(seconds * 1e6 / events, 1)
         for role, seconds in sorted(observed.cost.cpu_seconds.items(), key=lambda item: -item[1])
     }
-    figure = Figure(
+    rate = Figure(
         name, what, "events/s", (round(observed.events_per_second, 1),), HIGHER, goal, stretch
     )
     facts: dict[str, Any] = {
@@ -140,8 +141,9 @@ def _measured(
         "transactions": observed.sent.transactions,
         "cpu_seconds_per_million_events": per_million,
         "peak_megabytes": dict(observed.cost.peak_megabytes),
+        "stolen_percent": observed.cost.noise.stolen_percent,
     }
-    return Measured([figure], facts={name: facts})
+    return Measured([rate, figure(name, what, observed.cost.noise)], facts={name: facts})
 
 
 def _mixed(run: str) -> tuple[Prepare, Transaction]:

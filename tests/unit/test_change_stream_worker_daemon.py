@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 import pytest
-from change_stream.worker_daemon import flattened
 from pyspark.sql.conversion import ArrowBatchTransformer
+
+from change_stream.worker_daemon import flattened
 
 COLUMN = pa.array(
     [{"record": b"one"}, {"record": None}, None, {"record": b""}, {"record": b"two"}],
