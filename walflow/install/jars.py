@@ -84,12 +84,13 @@ def _add_to_converter(steps: Steps) -> None:
     """
     folder = DEPS / "plugins" / "avro-converter"
     service = "META-INF/services/org.apache.kafka.connect.storage.Converter"
-    with tempfile.TemporaryDirectory() as classes, zipfile.ZipFile(folder / "ours.jar", "w") as jar:
-        jar.writestr(service, "io.apicurio.registry.utils.converter.AvroConverter\n")
+    with tempfile.TemporaryDirectory() as classes:
         compiler = [str(require_compiler()), "-Werror", "-cp", str(folder / "*"), "-d", classes]
-        steps.run("jars: schema resolver", [*compiler, str(RESOLVER)], 1, lambda line: False)
-        for path in sorted(Path(classes).rglob("*.class")):
-            jar.write(path, path.relative_to(classes))
+        steps.run("jars: schema resolver", [*compiler, str(RESOLVER)], 0, lambda line: False)
+        with zipfile.ZipFile(folder / "ours.jar", "w") as jar:
+            jar.writestr(service, "io.apicurio.registry.utils.converter.AvroConverter\n")
+            for path in sorted(Path(classes).rglob("*.class")):
+                jar.write(path, path.relative_to(classes))
 
 
 if __name__ == "__main__":
