@@ -86,7 +86,7 @@ def _add_to_converter(steps: Steps) -> None:
     service = "META-INF/services/org.apache.kafka.connect.storage.Converter"
     with tempfile.TemporaryDirectory() as classes:
         compiler = [str(require_compiler()), "-Werror", "-cp", str(folder / "*"), "-d", classes]
-        steps.run("jars: schema resolver", [*compiler, str(RESOLVER)], 0, lambda line: False)
+        steps.run("jars: schema resolver", [*compiler, str(RESOLVER)], 1, lambda line: False)
         with zipfile.ZipFile(folder / "ours.jar", "w") as jar:
             jar.writestr(service, "io.apicurio.registry.utils.converter.AvroConverter\n")
             for path in sorted(Path(classes).rglob("*.class")):
