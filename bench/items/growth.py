@@ -7,7 +7,7 @@ from bench.rows import USERS, Table, like_users, wide
 from bench.stack import SOURCE_SIDE, STREAM_SIDE, Shape, Stack, stack
 
 MOST_REAL_TIME_TABLES = 10
-"""Each partition keeps a Python worker in real-time mode, of some 60 MB."""
+"""Each partition keeps a Python worker in real-time mode, of some 120 MB."""
 
 
 def by_backlog(running: Stack, sizes: tuple[int, ...]) -> Measured:

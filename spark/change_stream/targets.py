@@ -1,9 +1,9 @@
 """The Cassandra tables that topics are applied to, made or widened from the Debezium schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cassandra import AlreadyExists, InvalidRequest
+from cassandra import InvalidRequest
 from cassandra.cluster import Session
 from cassandra.metadata import TableMetadata, maybe_escape_name
 
@@ -81,7 +81,10 @@ class Targets:
                     f"the {what} of {qualified(target)} is {', '.join(names) or 'none'}, and it should"
                     f" be {wanted}: drop the table and take a snapshot, or set another target"
                 )
-        fitted = {cell.source: self._fitted_cell(target, table, cell) for cell in target.cells}
+        self._add(
+            target, [cell.column for cell in target.cells if cell.column.name not in table.columns]
+        )
+        fitted = {cell.source: _fitted_cell(table, cell) for cell in target.cells}
         return Target(
             target.keyspace,
             target.table,
@@ -91,21 +94,12 @@ class Targets:
             target.source_key,
         )
 
-    def _fitted_cell(self, target: Target, table: TableMetadata, cell: Cell) -> Cell:
-        present = table.columns.get(cell.column.name)
-        if present is None:
-            self._add(target, cell.column)
-            return cell
-        return Cell(cell.source, retyped(cell.column, present.cql_type))
-
-    def _add(self, target: Target, column: Column) -> None:
-        name = maybe_escape_name(column.name)
-        try:
-            self._session.execute(
-                f"ALTER TABLE {qualified(target)} ADD IF NOT EXISTS {name} {column.cql_type}"
-            )
-        except AlreadyExists:
+    def _add(self, target: Target, columns: Sequence[Column]) -> None:
+        """Add columns in one statement: each change of a schema keeps Cassandra busy for a while."""
+        if not columns:
             return
+        added = ", ".join(f"{maybe_escape_name(c.name)} {c.cql_type}" for c in columns)
+        self._session.execute(f"ALTER TABLE {qualified(target)} ADD IF NOT EXISTS ({added})")
 
     def _present(self, target: Target) -> TableMetadata:
         """The table as Cassandra has it now: what another process made, no answer told this one."""
@@ -118,6 +112,12 @@ class Targets:
     def _metadata(self, target: Target) -> TableMetadata | None:
         keyspace = self._session.cluster.metadata.keyspaces.get(target.keyspace)
         return keyspace.tables.get(target.table) if keyspace is not None else None
+
+
+def _fitted_cell(table: TableMetadata, cell: Cell) -> Cell:
+    """The cell with the type that its table has, if it has the column already."""
+    present = table.columns.get(cell.column.name)
+    return cell if present is None else Cell(cell.source, retyped(cell.column, present.cql_type))
 
 
 def target_of(

@@ -114,6 +114,14 @@ def test_an_added_column_is_written_from_its_first_value_on(
     assert _cell(rows, 1, "added") is None
 
 
+def test_columns_that_are_added_together_are_all_written(
+    altered: Any, rows: Session, eventually: Any
+) -> None:
+    altered.execute(f'ALTER TABLE {TABLE} ADD COLUMN one text, ADD COLUMN "Two" integer[]')
+    altered.execute(f"INSERT INTO {TABLE} (id, one, \"Two\") VALUES (106, 'first', '{{2}}')")
+    eventually(lambda: (_cell(rows, 106, "one"), _cell(rows, 106, "Two")), ("first", [2]))
+
+
 def test_a_column_whose_name_avro_does_not_take_does_not_stop_the_connector(
     altered: Any, rows: Session, eventually: Any
 ) -> None:
