@@ -10,6 +10,7 @@ import kafka
 import psycopg2
 import pytest
 from cassandra import InvalidRequest
+from cassandra.cluster import NoHostAvailable
 
 from change_stream.schemas import SchemaRegistry
 from tests.conftest import Stack
@@ -213,7 +214,7 @@ def wait_for_all(replica: Replica) -> None:
             try:
                 answer = session.execute(f"SELECT count(*) FROM {replica.table} {condition}")
                 return int(answer.one()[0])
-            except InvalidRequest:  # no table yet
+            except (InvalidRequest, NoHostAvailable):  # no table yet, or Cassandra is opening it
                 return 0
 
         until(lambda: count(f"WHERE id = {LAST}") == 1, 240)
