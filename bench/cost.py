@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
@@ -31,6 +31,17 @@ class Cost:
     """Resident memory without what is shared: files, and PostgreSQL's buffers."""
     noise: Noise
     """What the machine took from it."""
+
+    def facts(self, events: int) -> dict[str, Any]:
+        """What so many events took, as a result stores it and the page shows it."""
+        dearest_first = sorted(self.cpu_seconds.items(), key=lambda item: -item[1])
+        return {
+            "cpu_seconds_per_million_events": {
+                role: round(seconds * 1e6 / events, 1) for role, seconds in dearest_first
+            },
+            "peak_megabytes": dict(self.peak_megabytes),
+            "stolen_percent": self.noise.stolen_percent,
+        }
 
 
 @dataclass

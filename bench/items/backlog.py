@@ -40,10 +40,6 @@ def of(
         whole: what it was started by, for its second figure.
     """
     rate = round(drained.events_per_second, 1)
-    cost = {
-        role: round(seconds * 1e6 / drained.events, 1)
-        for role, seconds in sorted(drained.cost.cpu_seconds.items(), key=lambda item: -item[1])
-    }
     curve = rate_over_time([seen.at for seen in drained.seen], drained.events_apart)
     return Measured(
         [
@@ -71,9 +67,7 @@ def of(
                 "seconds_to_first_row": round(drained.first_after, 2),
                 "seconds": round(drained.seconds, 2),
                 "disk_stood_still_seconds": drained.cost.noise.slow_disk_seconds,
-                "stolen_percent": drained.cost.noise.stolen_percent,
-                "cpu_seconds_per_million_events": cost,
-                "peak_megabytes": dict(drained.cost.peak_megabytes),
+                **drained.cost.facts(drained.events),
             }
         },
     )

@@ -129,19 +129,13 @@ def _measured(
     stretch: float | None = None,
 ) -> Measured:
     events = observed.sent.events
-    per_million = {
-        role: round(seconds * 1e6 / events, 1)
-        for role, seconds in sorted(observed.cost.cpu_seconds.items(), key=lambda item: -item[1])
-    }
     rate = Figure(
         name, what, "events/s", (round(observed.events_per_second, 1),), HIGHER, goal, stretch
     )
     facts: dict[str, Any] = {
         "events": events,
         "transactions": observed.sent.transactions,
-        "cpu_seconds_per_million_events": per_million,
-        "peak_megabytes": dict(observed.cost.peak_megabytes),
-        "stolen_percent": observed.cost.noise.stolen_percent,
+        **observed.cost.facts(events),
     }
     return Measured([rate, figure(name, what, observed.cost.noise)], facts={name: facts})
 
