@@ -21,7 +21,7 @@ UNPREPARED = struct.pack(">i", 0x2500)
 _HEADER = struct.Struct(">BBhBi")
 TIMEOUT_SECONDS = 60.0
 MOST_PREPARED = 100
-"""Times in a row: a table that the stream makes gets its columns one by one."""
+"""Times in a row: each change of the table makes Cassandra forget the statement."""
 
 
 class CqlError(Exception):

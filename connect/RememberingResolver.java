@@ -12,7 +12,7 @@ import org.apache.avro.generic.GenericContainer;
 
 /**
  * Finds the id of a record's schema by the schema object, where Apicurio's own resolver writes the
- * schema out as text for every record, to look it up by that: a third of the time of Connect's task.
+ * schema out as text for every record, to look it up by that: a quarter of all that Connect uses.
  *
  * <p>The converter gives records of one Connect schema the same Avro object (its {@code AvroData} keeps
  * them), so that the object stands for the text. What is not known yet, and what has been known for

@@ -28,7 +28,8 @@ def test_an_id_that_a_registry_denies_while_it_reads_its_journal_is_found_all_th
     confirm_seconds = stack.settings.stream.schema_confirm_seconds
 
     try:
-        assert any(_denied_at_start(stack, f"{url}/schemas/ids/{known}") for _ in range(STARTS))
+        starts = (_denied_at_start(stack, f"{url}/schemas/ids/{known}") for _ in range(STARTS))
+        assert any(starts), "the id was not denied once"
         found = SchemaRegistry(url, RETRY_SECONDS, confirm_seconds).schema(known)
     finally:
         wanted = with_needs(services(stack.settings), ["registry"])
