@@ -16,6 +16,7 @@ from pyspark.sql.functions import array, col, explode, lit
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from change_stream.aggregation.query import Counting
+from change_stream.commit_log import CommitLog
 from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
@@ -92,7 +93,7 @@ def _triggered(writer: DataStreamWriter, settings: Settings) -> DataStreamWriter
 
 
 def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
-    """Run the stream: start the query again where that is asked for and, within bounds, if it fails.
+    """Run the stream: start the query again where that is needed and, within bounds, if it fails.
 
     A query is started in about a second, the whole application in twenty; and a database that is
     away for longer than `write_retry_seconds` must not use up the restarts of the service.
@@ -104,14 +105,15 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
     failures: list[float] = []
     supervision = settings.supervision
     session = _session(config)
-    requests, told = RestartRequests(session), TaskFailures(session)
+    requests, told, commit_log = RestartRequests(session), TaskFailures(session), CommitLog(session)
     watch = _watch(settings, config)
     while True:
         try:
             request = _answered(config, requests.take_up)
+            _answered(config, commit_log.begin)
             watch.begin()
             query = start(spark, settings, config)
-            _run_until_asked(query, requests, request, told, watch)
+            _run_until_asked(query, requests, request, told, watch, commit_log)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
             about = fields_of_reason(_cause(error), config.topic_prefix)
@@ -179,21 +181,28 @@ def _run_until_asked(
     before: UUID | None,
     told: TaskFailures,
     watch: TopicWatch,
+    commit_log: CommitLog,
 ) -> None:
-    """Until a restart is asked for, a task tells of a failure, or there are topics that it lacks."""
+    """Until a restart is asked for, a task tells of a failure, there are topics that it lacks, or what
+    was written has to be written again."""
     while not query.awaitTermination(POLL_SECONDS):
         try:
             asked, failure = requests.newest() != before, told.of(str(query.runId))
+            lost = commit_log.may_have_lost()
         except AWAY:
             continue  # Cassandra is away: the tasks wait for it, and so does a request
         new = watch.new()
         if new:
             log.info("takes up what is new", extra=fields(topics=", ".join(new)))
-        if asked or failure or new:
+        if lost:
+            log.warning(
+                "writes the batch again, as Cassandra has started anew and may have lost some"
+            )
+        if asked or failure or new or lost:
             query.stop()
         if failure:
             raise failure
-        if asked or new:
+        if asked or new or lost:
             return
 
 

@@ -16,6 +16,7 @@ from cassandra.policies import (
 )
 from cassandra.query import BoundStatement
 
+from change_stream.commit_log import CommitLog
 from change_stream.config import StreamConfig
 from change_stream.generations import Generations
 from change_stream.interpreter import Interpreter
@@ -32,6 +33,7 @@ REQUEST_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class Connections:
     session: Session
+    commit_log: CommitLog
     registry: SchemaRegistry
     generations: Generations
     interpreter: Interpreter
@@ -63,7 +65,14 @@ def connections(config: StreamConfig) -> Connections:
         config.topic_prefix,
     )
     return Connections(
-        session, registry, generations, interpreter, statements, shortcuts, truncations
+        session,
+        CommitLog(session),
+        registry,
+        generations,
+        interpreter,
+        statements,
+        shortcuts,
+        truncations,
     )
 
 

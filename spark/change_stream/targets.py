@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cassandra import InvalidRequest
-from cassandra.cluster import Session
+from cassandra import DriverException, InvalidRequest
+from cassandra.cluster import NoHostAvailable, Session
 from cassandra.metadata import TableMetadata, maybe_escape_name
 
 from change_stream.change import Change
@@ -102,8 +102,15 @@ class Targets:
         self._session.execute(f"ALTER TABLE {qualified(target)} ADD IF NOT EXISTS ({added})")
 
     def _present(self, target: Target) -> TableMetadata:
-        """The table as Cassandra has it now: what another process made, no answer told this one."""
-        self._session.cluster.refresh_table_metadata(target.keyspace, target.table)
+        """The table as Cassandra has it now: what another process made, no answer told this one.
+
+        Raises:
+            NoHostAvailable: Cassandra does not tell, as when it has just started; to be asked again.
+        """
+        try:
+            self._session.cluster.refresh_table_metadata(target.keyspace, target.table)
+        except DriverException as error:  # of no kind of its own
+            raise NoHostAvailable(str(error), {}) from error
         table = self._metadata(target)
         if table is None:
             raise TableGone(f"{qualified(target)} was dropped while the stream was making it")

@@ -11,6 +11,7 @@ from pyspark import TaskContext
 
 from change_stream.change import Change, Op
 from change_stream.columns import Unmappable
+from change_stream.commit_log import NodeRestarted
 from change_stream.config import StreamConfig
 from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
@@ -48,6 +49,7 @@ class _Task:
         configure(logging.getLogger("change_stream"), config.log_format)
         self._context = TaskContext.get() or TaskContext()
         self._connected: Connections = connections(config)
+        self._connected.commit_log.begin()
         self._connected.generations.refresh()
         self._dead_letters = DeadLetters(
             config.bootstrap_servers,
@@ -76,7 +78,7 @@ class _Task:
         )
 
     def run(self, batches: Batches) -> None:
-        """Apply everything; returns only when all of it is acknowledged or a stored dead letter."""
+        """Apply everything; returns only when all of it is on Cassandra's disk or a dead letter."""
         self._progress.started(self._context.partitionId())
         for batch in batches:
             with self._failures_told():
@@ -85,6 +87,7 @@ class _Task:
         with self._failures_told():
             self._writer.drain()
             self._dead_letters.flush()
+            patiently(self._connected.commit_log.prove, self._seconds)
         self._progress.report()
 
     def _apply(self, record: Record) -> None:
@@ -128,8 +131,8 @@ class _Task:
         """Of what is done within; that the input breaks off is Spark's own doing."""
         try:
             yield
-        except GenerationOpened:
-            raise  # a restart has been asked for
+        except (GenerationOpened, NodeRestarted):
+            raise  # a restart has been asked for, or follows
         except Exception as error:
             self._tell_patiently(error)
             raise

@@ -11,6 +11,10 @@ import requests
 
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal, source_rows
+from walflow.stack.cassandra import cluster
+
+DYING = "e2e_dying"
+ROWS = 30_000
 
 
 def _status(stack: Stack, name: str) -> Any:
@@ -57,6 +61,31 @@ def test_a_killed_master_of_spark_takes_up_the_stream_again(
     _insert(source)
     eventually(lambda: sides_are_equal(stack.settings), True)
     assert stack.servers.run_of("stream") == stream
+
+
+def test_what_a_killed_node_had_acknowledged_and_lost_is_written_again(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    """Rows are applied as it dies: those of its last milliseconds are acknowledged but not on disk."""
+    with source.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {DYING} (id integer PRIMARY KEY, note text)")
+        cursor.execute(f"INSERT INTO {DYING} VALUES (0, 'the first')")
+        try:
+            assert stack.walflow("tables", "add", DYING).returncode == 0
+            eventually(lambda: stack.walflow("verify", DYING).returncode, 0)
+            cursor.execute(
+                f"INSERT INTO {DYING} SELECT n, 'note ' || n FROM generate_series(1, {ROWS}) n"
+            )
+            with cluster(stack.settings) as connected:
+                target = connected.connect(stack.settings.cassandra.keyspace)
+                some = f"SELECT id FROM {DYING} LIMIT 2000"
+                eventually(lambda: len(target.execute(some).all()), 2000)
+            stack.servers.kill("cassandra")
+            eventually(lambda: _status(stack, "cassandra")["state"], "ready", 180)
+            eventually(lambda: stack.walflow("verify", DYING).returncode, 0, 180)
+        finally:
+            stack.walflow("tables", "remove", DYING)
+            cursor.execute(f"DROP TABLE {DYING}")
 
 
 def _workers_and_applications(stack: Stack) -> tuple[int, int]:

@@ -364,6 +364,11 @@ def test_a_healthy_demo_gives_no_finding() -> None:
     assert findings(healthy()) == []
 
 
+def test_a_commit_log_that_the_stream_waits_for_gives_no_finding() -> None:
+    short = {"commitlog_sync": "periodic", "commitlog_sync_period": "10ms"}
+    assert findings(with_cassandra(settings=short)) == []
+
+
 def test_a_healthy_connector_of_others_gives_no_finding() -> None:
     assert findings(with_other()) == []
 

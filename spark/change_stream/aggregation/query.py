@@ -15,6 +15,7 @@ from change_stream.aggregation.standstill import Standstill
 from change_stream.aggregation.state import AggregateState
 from change_stream.aggregation.task import SCHEMA, count_changes
 from change_stream.aggregation.totals import Totals
+from change_stream.commit_log import CommitLog
 from change_stream.config import StreamConfig
 from change_stream.connections import cassandra_session
 from change_stream.packing import PACKED
@@ -105,6 +106,8 @@ class Counting:
             return
         requests = RestartRequests(session, COUNTS_QUERY)
         request = requests.take_up()
+        commit_log = CommitLog(session)
+        commit_log.begin()
         state = AggregateState(session, self._config.retry_seconds)
         shown = [Totals(session, state, aggregate) for aggregate in self._aggregates]
         for totals in shown:
@@ -120,6 +123,7 @@ class Counting:
                 totals.refresh()
             for row in counted:
                 session.execute(progress, (row.topic, row.partition, row.counted_offset))
+            commit_log.prove()
             if standstill.is_on:
                 standstill.end()
 
@@ -136,7 +140,7 @@ class Counting:
             while not query.awaitTermination(POLL_SECONDS) and not self._stopping.is_set():
                 if standstill.is_on and query.status["message"] == NOTHING_TO_DO:
                     standstill.end()
-                if requests.newest() != request:
+                if requests.newest() != request or commit_log.may_have_lost():
                     return
         finally:
             query.stop()

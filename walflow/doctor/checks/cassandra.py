@@ -6,6 +6,7 @@ docs/exactness.md for gc_grace_seconds.
 
 from collections.abc import Iterator, Mapping
 
+from change_stream.commit_log import LONGEST_LAG_SECONDS, sync_lag_seconds
 from walflow.advice import typed
 from walflow.capture.topics import stream_topics
 from walflow.doctor.finding import Finding, Fix, Severity, Tool, by_hand
@@ -20,22 +21,25 @@ DEFAULT_GRACE = 864_000
 
 
 def late_commit_log(servers: Servers) -> Iterator[Finding]:
-    """A write that is acknowledged before it is on disk."""
+    """A write that is acknowledged before it is on disk, and that the stream does not wait for."""
     if servers.cassandra is None:
         return
-    mode = servers.cassandra.settings.get("commitlog_sync", "")
+    lag = sync_lag_seconds(servers.cassandra.settings)
     copies = min((_copies(k) for k in _keyspaces(servers)), default=1)
-    if mode == "periodic":
-        yield Finding(
-            Severity.LOSES if copies < 2 else Severity.KNOW,
-            "commitlog_sync",
-            "Cassandra acknowledges a write before it is on disk (commitlog_sync = periodic): a node"
-            " that is killed comes back without the last 100 ms or more"
-            + (", and there is no other copy." if copies < 2 else " and has them from the others."),
-            property_place(YAML, "commitlog_sync", mode)
-            or f"cassandra.yaml of {servers.cassandra.at}: commitlog_sync",
-            by_hand("Set commitlog_sync: batch in cassandra.yaml, and start Cassandra again."),
-        )
+    is_alone = sum(servers.cassandra.nodes.values()) == 1
+    if not lag or (is_alone and lag <= LONGEST_LAG_SECONDS):
+        return
+    better = "commitlog_sync_period: 10ms" if is_alone else "commitlog_sync: batch"
+    yield Finding(
+        Severity.LOSES if copies < 2 else Severity.KNOW,
+        "commitlog_sync",
+        "Cassandra acknowledges a write before it is on disk (commitlog_sync = periodic): a node that is"
+        f" killed comes back without up to the last {lag:g} s"
+        + (", and there is no other copy." if copies < 2 else " and has them from the others."),
+        property_place(YAML, "commitlog_sync", "periodic")
+        or f"cassandra.yaml of {servers.cassandra.at}: commitlog_sync",
+        by_hand(f"Set {better} in cassandra.yaml, and start Cassandra again."),
+    )
 
 
 def volatile_keyspaces(servers: Servers) -> Iterator[Finding]:
