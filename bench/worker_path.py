@@ -12,7 +12,7 @@ import io
 import json
 import pstats
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from bench.percentiles import spread
+from change_stream.arrow_stream import EXPECTED, batches
 from change_stream.generations import Generations
 from change_stream.interpreter import Interpreter
 from change_stream.record import Record
@@ -200,14 +201,23 @@ def _packed(offset: int, key: bytes, value: bytes) -> bytes:
     return line.encode() + key + value
 
 
-def batches(made_of: list[tuple[bytes, bytes]], size: int) -> Iterator[pa.RecordBatch]:
-    """The records in Arrow batches as Spark hands them over."""
-    for first in range(0, len(made_of), size):
-        part = made_of[first : first + size]
-        yield pa.record_batch(
-            [pa.array([_packed(first + i, *each) for i, each in enumerate(part)], pa.binary())],
-            names=["record"],
-        )
+def streamed(made_of: list[tuple[bytes, bytes]], size: int) -> bytes:
+    """The records in an Arrow stream, so many in a batch."""
+    packed = [_packed(offset, *each) for offset, each in enumerate(made_of)]
+    return stream_of(packed[first : first + size] for first in range(0, len(packed), size))
+
+
+def stream_of(batches: Iterable[Sequence[bytes | None]]) -> bytes:
+    """An Arrow stream as Spark sends it to `mapInArrow`."""
+    out = io.BytesIO()
+    schema = pa.schema([("_0", EXPECTED)])
+    with pa.ipc.new_stream(out, schema) as writer:
+        for batch in batches:
+            column = pa.StructArray.from_arrays(
+                [pa.array(batch, pa.binary())], fields=list(EXPECTED)
+            )
+            writer.write_batch(pa.record_batch([column], schema=schema))
+    return out.getvalue()
 
 
 class _Column:
@@ -283,8 +293,8 @@ class _Path:
             failed=print,
         )
 
-    def read(self, given: Iterable[pa.RecordBatch]) -> list[Record]:
-        return [record for batch in given for record in records(batch)]
+    def read(self, stream: bytes) -> list[Record]:
+        return [record for batch in batches(io.BytesIO(stream)) for record in records(batch)]
 
     def decode(self, given: Iterable[Record]) -> list[Any]:
         return [self.registry.decode(record.value or b"") for record in given]
@@ -316,7 +326,7 @@ class _Path:
 
 def measure(events: int, batch_size: int) -> dict[str, float]:
     """Microseconds of CPU per event by stage; `change` and what follows contain no stage before."""
-    path, data = _Path(), list(batches(made(events), batch_size))
+    path, data = _Path(), streamed(made(events), batch_size)
     found: dict[str, float] = {}
 
     def stage(name: str, step: Callable[[], Any]) -> Any:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from cassandra.cluster import ResponseFuture
 from pyspark import TaskContext
 
+from change_stream.arrow_stream import Batch
 from change_stream.change import Change, Op
 from change_stream.columns import Unmappable
 from change_stream.commit_log import NodeRestarted
@@ -31,13 +32,13 @@ QUERY_RUN = "spark.jobGroup.id"
 TELL_SECONDS = 10.0
 """How long a task that ends tries to say why."""
 
-Batches = Iterator[pa.RecordBatch]
 
-
-def apply_changes(config: StreamConfig) -> Callable[[Batches], Batches]:
+def apply_changes(
+    config: StreamConfig,
+) -> Callable[[Iterator[Batch]], Iterator[pa.RecordBatch]]:
     """The function for `mapInArrow`: applies every record and yields nothing."""
 
-    def run(batches: Batches) -> Batches:
+    def run(batches: Iterator[Batch]) -> Iterator[pa.RecordBatch]:
         _Task(config).run(batches)
         yield from ()
 
@@ -77,17 +78,24 @@ class _Task:
             failed=self._tell,
         )
 
-    def run(self, batches: Batches) -> None:
+    def run(self, batches: Iterator[Batch]) -> None:
         """Apply everything; returns only when all of it is on Cassandra's disk or a dead letter."""
         self._progress.started(self._context.partitionId())
         for batch in batches:
-            with self._failures_told():
+            # Not that the input breaks off: that is Spark's own doing.
+            try:
                 for record in records(batch):
                     self._apply(record)
-        with self._failures_told():
+            except Exception as error:
+                self._tell_patiently(error)
+                raise
+        try:
             self._writer.drain()
             self._dead_letters.flush()
             patiently(self._connected.commit_log.prove, self._seconds)
+        except Exception as error:
+            self._tell_patiently(error)
+            raise
         self._progress.report()
 
     def _apply(self, record: Record) -> None:
@@ -126,18 +134,9 @@ class _Task:
         self._connected.truncations.apply(record, change, self._run)
         self._progress.applied(record)
 
-    @contextlib.contextmanager
-    def _failures_told(self) -> Iterator[None]:
-        """Of what is done within; that the input breaks off is Spark's own doing."""
-        try:
-            yield
-        except (GenerationOpened, NodeRestarted):
-            raise  # a restart has been asked for, or follows
-        except Exception as error:
-            self._tell_patiently(error)
-            raise
-
     def _tell_patiently(self, error: Exception) -> None:
+        if isinstance(error, GenerationOpened | NodeRestarted):
+            return  # a restart has been asked for, or follows
         with contextlib.suppress(Exception):  # Cassandra is away: Spark notices in time
             patiently(lambda: self._told(error).result(), TELL_SECONDS)
 
@@ -159,8 +158,8 @@ def _incomplete(change: Change, unknown: tuple[str, ...], program: str) -> str:
     )
 
 
-def records(batch: pa.RecordBatch) -> Iterator[Record]:
-    """The records of an Arrow batch whose one column is `PACKED`."""
-    for packed in batch.column(0).to_pylist():
+def records(batch: Batch) -> Iterator[Record]:
+    """The records of a batch of `PACKED` ones."""
+    for packed in batch:
         if packed is not None:  # the empty row behind each record in real-time mode
             yield unpacked(packed)

@@ -6,15 +6,19 @@ for each of them. Spark starts it as `spark.python.daemon.module` and names the 
 
 import gc
 import os
+from collections.abc import Iterator
+from typing import IO
 
 import pandas
 import pyarrow
 import pyspark.worker
 from pyspark.daemon import manager
 from pyspark.sql.conversion import ArrowBatchTransformer
+from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
 import change_stream.aggregation.task
 import change_stream.task
+from change_stream.arrow_stream import Batch, batches
 
 FOR_THE_WORKERS = (
     change_stream.aggregation.task,
@@ -30,17 +34,21 @@ READ_BYTES = "65536"
 once, would have it ask the kernel for a record in pieces."""
 
 
-def flattened(batch: pyarrow.RecordBatch, column_index: int = 0) -> pyarrow.RecordBatch:
-    """The columns that a struct column of a batch holds, as a batch.
+def read_by_ourselves() -> None:
+    """Have what `mapInArrow` calls given a `Batch` for each of Arrow's."""
 
-    In place of Spark's own, which makes a schema in Python for each batch, and so for each record:
-    10 µs, of which this takes 3.
-    """
-    return pyarrow.RecordBatch.from_struct_array(batch.column(column_index))
+    def load_stream(_: ArrowStreamSerializer, stream: IO[bytes]) -> Iterator[Batch]:
+        return batches(stream)
+
+    def flatten_struct(batch: Batch) -> Batch:
+        return batch
+
+    ArrowStreamSerializer.load_stream = load_stream
+    ArrowBatchTransformer.flatten_struct = flatten_struct
 
 
 if __name__ == "__main__":
-    ArrowBatchTransformer.flatten_struct = flattened
+    read_by_ourselves()
     os.environ["SPARK_BUFFER_SIZE"] = READ_BYTES
     # In the executor's folder, which goes with it, since a daemon that is killed leaves its socket.
     os.environ["PYTHON_WORKER_FACTORY_SOCK_DIR"] = os.curdir

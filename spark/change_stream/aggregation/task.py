@@ -9,25 +9,24 @@ import pyarrow as pa
 from change_stream.aggregation.effects import Effects, Truncated
 from change_stream.aggregation.entries import Effect
 from change_stream.aggregation.state import AggregateState, bucket_of
+from change_stream.arrow_stream import Batch
 from change_stream.config import StreamConfig
 from change_stream.connections import connections
-from change_stream.packing import unpacked
 from change_stream.patience import patiently
+from change_stream.task import records
 from walflow.aggregates import Aggregate
 
 SCHEMA = "topic string, partition int, counted_offset long"
 """What a task yields: how far it has counted."""
 BUCKETS_AT_ONCE = 4
 
-Batches = Iterator[pa.RecordBatch]
-
 
 def count_changes(
     config: StreamConfig, aggregates: Sequence[Aggregate]
-) -> Callable[[Batches], Batches]:
+) -> Callable[[Iterator[Batch]], Iterator[pa.RecordBatch]]:
     """The function for `mapInArrow`: counts every record, and yields how far it came."""
 
-    def run(batches: Batches) -> Batches:
+    def run(batches: Iterator[Batch]) -> Iterator[pa.RecordBatch]:
         yield _Task(config, aggregates).run(batches)
 
     return run
@@ -55,13 +54,12 @@ class _Task:
         self._state = _state(config)
         self._gathered: dict[tuple[Aggregate, int], list[Effect]] = {}
 
-    def run(self, batches: Batches) -> pa.RecordBatch:
+    def run(self, batches: Iterator[Batch]) -> pa.RecordBatch:
         """Returns only when all is in the counts of the buckets, and on Cassandra's disk."""
         counted: dict[tuple[str, int], int] = {}
         with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
             for batch in batches:
-                for packed in batch.column(0).to_pylist():
-                    record = unpacked(packed)
+                for record in records(batch):
                     for aggregate, effect in self._effects.of(record):
                         if isinstance(effect, Truncated):
                             self._apply(pool)
