@@ -17,7 +17,8 @@ import pyarrow as pa
 Batch = list[bytes | None]
 """The values of a batch's one column."""
 EXPECTED = pa.struct([("record", pa.binary())])
-"""Type of the stream's one column: what `mapInArrow` is given, as Spark wraps it up."""
+"""Type of the stream's one column: what `mapInArrow` is given, as Spark wraps it up. The record may also
+be one that is never null."""
 _CONTINUATION = b"\xff\xff\xff\xff"
 _PREFIX = struct.Struct("<4si")
 _OFFSET = struct.Struct("<I")
@@ -60,9 +61,14 @@ def batches(stream: IO[bytes]) -> Iterator[Batch]:
 def _require_expected(stream: IO[bytes]) -> None:
     prefix = stream.read(_PREFIX.size)
     message = prefix + stream.read(_size(prefix))
-    schema = pa.ipc.read_schema(pa.py_buffer(message))
-    if schema.types != [EXPECTED]:
-        raise UnexpectedStream(f"Spark sends columns of {schema.types}, and not one of {EXPECTED}")
+    types = pa.ipc.read_schema(pa.py_buffer(message)).types
+    if [_nullable(kind) for kind in types] != [EXPECTED]:
+        named = ", ".join(map(str, types)) or "none"
+        raise UnexpectedStream(f"Spark sends columns of {named}, and not one of {EXPECTED}")
+
+
+def _nullable(kind: pa.DataType) -> pa.DataType:
+    return pa.struct([f.with_nullable(True) for f in kind]) if pa.types.is_struct(kind) else kind
 
 
 def _size(prefix: bytes) -> int:

@@ -50,6 +50,16 @@ def test_a_column_that_is_part_of_a_longer_one_is_read_from_where_it_begins() ->
     assert read(out.getvalue()) == [[b"9", b"10", b"11"]]
 
 
+def test_records_may_be_of_a_kind_that_is_never_null() -> None:
+    kind = pa.struct([pa.field("record", pa.binary(), nullable=False)])
+    schema = pa.schema([("_0", kind)])
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, schema) as writer:
+        column = pa.StructArray.from_arrays([pa.array([b"one", b""])], fields=list(kind))
+        writer.write_batch(pa.record_batch([column], schema=schema))
+    assert read(out.getvalue()) == [[b"one", b""]]
+
+
 @pytest.mark.parametrize("left", range(0, len(stream_of(ONE)), 5))
 def test_a_stream_that_breaks_off_is_an_error_wherever_it_does(left: int) -> None:
     with pytest.raises((UnexpectedStream, pa.ArrowInvalid)):
