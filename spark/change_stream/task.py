@@ -18,7 +18,7 @@ from change_stream.connections import Connections, connections, replicas_of
 from change_stream.deadletters import DeadLetters
 from change_stream.letter import Kind
 from change_stream.packing import unpacked
-from change_stream.patience import patiently
+from change_stream.patience import AWAY, patiently
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
 from change_stream.task_failures import TaskFailures
@@ -50,7 +50,8 @@ class _Task:
         configure(logging.getLogger("change_stream"), config.log_format)
         self._context = TaskContext.get() or TaskContext()
         self._connected: Connections = connections(config)
-        self._connected.commit_log.begin()
+        # It may just be starting, which is when the query is started again.
+        patiently(self._connected.commit_log.begin, config.retry_seconds, AWAY)
         self._connected.generations.refresh()
         self._dead_letters = DeadLetters(
             config.bootstrap_servers,

@@ -12,7 +12,7 @@ from change_stream.aggregation.state import AggregateState, bucket_of
 from change_stream.arrow_stream import Batch
 from change_stream.config import StreamConfig
 from change_stream.connections import connections
-from change_stream.patience import patiently
+from change_stream.patience import AWAY, patiently
 from change_stream.task import records
 from walflow.aggregates import Aggregate
 
@@ -47,8 +47,8 @@ def _state(config: StreamConfig) -> AggregateState:
 class _Task:
     def __init__(self, config: StreamConfig, aggregates: Sequence[Aggregate]) -> None:
         self._commit_log = connections(config).commit_log
-        self._commit_log.begin()
         self._seconds = config.retry_seconds
+        patiently(self._commit_log.begin, self._seconds, AWAY)
         connections(config).generations.refresh()
         self._effects = _effects(config, tuple(aggregates))
         self._state = _state(config)
