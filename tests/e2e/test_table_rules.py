@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from cassandra import cqltypes
 from cassandra.cluster import Session
+from cassandra.metadata import TableMetadata
 
 from tests.conftest import Stack
 
@@ -89,6 +90,13 @@ def _person(target: Session, no: int) -> Any:
     return target.execute(query, ("Süd", no)).one()
 
 
+def _tables(target: Session) -> dict[str, TableMetadata]:
+    """Those of the keyspace as they are now: a target is made by its first record."""
+    target.cluster.refresh_keyspace_metadata(target.keyspace)
+    tables: dict[str, TableMetadata] = target.cluster.metadata.keyspaces[target.keyspace].tables
+    return tables
+
+
 def _hash(stack: Stack, value: bytes) -> str:
     return hmac.new(stack.settings.masking.key.encode(), value, hashlib.sha256).hexdigest()
 
@@ -110,11 +118,10 @@ FIRST = _micros(datetime(2024, 5, 5, 10, 0, 0, 1, tzinfo=UTC))
 
 
 def test_the_target_has_the_key_and_the_columns_of_its_rule(
-    people: None, moving: None, target: Session
+    people: None, moving: None, target: Session, eventually: Any
 ) -> None:
-    keyspace = target.cluster.metadata.keyspaces[target.keyspace]
-    target.cluster.refresh_keyspace_metadata(target.keyspace)
-    found = keyspace.tables["People_Of_E2E"]
+    eventually(lambda: {"People_Of_E2E", "e2e_by_city"} <= _tables(target).keys(), True)
+    found = _tables(target)["People_Of_E2E"]
     assert [c.name for c in found.partition_key] == ["Region"]
     assert [c.name for c in found.clustering_key] == ["no"]
     assert {name: column.cql_type for name, column in found.columns.items()} == {
@@ -129,7 +136,7 @@ def test_the_target_has_the_key_and_the_columns_of_its_rule(
         'a"b': "text",
         **dict.fromkeys(("email", "salary", "photo", "phone", "post_code"), "text"),
     }
-    by_city = keyspace.tables["e2e_by_city"]
+    by_city = _tables(target)["e2e_by_city"]
     assert [c.name for c in by_city.primary_key] == ["city", "at", "id"]
     assert {name: column.cql_type for name, column in by_city.columns.items()} == {
         "city": "text",
