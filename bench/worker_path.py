@@ -207,15 +207,13 @@ def streamed(made_of: list[tuple[bytes, bytes]], size: int) -> bytes:
     return stream_of(packed[first : first + size] for first in range(0, len(packed), size))
 
 
-def stream_of(batches: Iterable[Sequence[bytes | None]]) -> bytes:
+def stream_of(batches: Iterable[Sequence[bytes | None]], kind: pa.StructType = EXPECTED) -> bytes:
     """An Arrow stream as Spark sends it to `mapInArrow`."""
     out = io.BytesIO()
-    schema = pa.schema([("_0", EXPECTED)])
+    schema = pa.schema([("_0", kind)])
     with pa.ipc.new_stream(out, schema) as writer:
         for batch in batches:
-            column = pa.StructArray.from_arrays(
-                [pa.array(batch, pa.binary())], fields=list(EXPECTED)
-            )
+            column = pa.StructArray.from_arrays([pa.array(batch, pa.binary())], fields=list(kind))
             writer.write_batch(pa.record_batch([column], schema=schema))
     return out.getvalue()
 
