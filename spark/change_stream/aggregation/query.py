@@ -123,7 +123,7 @@ class Counting:
                 totals.refresh()
             for row in counted:
                 session.execute(progress, (row.topic, row.partition, row.counted_offset))
-            commit_log.prove()
+            commit_log.prove()  # of what the tasks wrote, too
             if standstill.is_on:
                 standstill.end()
 

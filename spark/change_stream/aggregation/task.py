@@ -12,7 +12,6 @@ from change_stream.aggregation.state import AggregateState, bucket_of
 from change_stream.arrow_stream import Batch
 from change_stream.config import StreamConfig
 from change_stream.connections import connections
-from change_stream.patience import AWAY, patiently
 from change_stream.task import records
 from walflow.aggregates import Aggregate
 
@@ -46,16 +45,13 @@ def _state(config: StreamConfig) -> AggregateState:
 
 class _Task:
     def __init__(self, config: StreamConfig, aggregates: Sequence[Aggregate]) -> None:
-        self._commit_log = connections(config).commit_log
-        self._seconds = config.retry_seconds
-        patiently(self._commit_log.begin, self._seconds, AWAY)
         connections(config).generations.refresh()
         self._effects = _effects(config, tuple(aggregates))
         self._state = _state(config)
         self._gathered: dict[tuple[Aggregate, int], list[Effect]] = {}
 
     def run(self, batches: Iterator[Batch]) -> pa.RecordBatch:
-        """Returns only when all is in the counts of the buckets, and on Cassandra's disk."""
+        """Returns only when all is in the counts of the buckets."""
         counted: dict[tuple[str, int], int] = {}
         with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
             for batch in batches:
@@ -69,7 +65,6 @@ class _Task:
                             self._gathered.setdefault(place, []).append(effect)
                     counted[record.topic, record.partition] = record.offset
                 self._apply(pool)
-        patiently(self._commit_log.prove, self._seconds)
         topics, partitions = zip(*counted, strict=True) if counted else ((), ())
         return pa.RecordBatch.from_arrays(
             [

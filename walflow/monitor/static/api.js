@@ -12,12 +12,12 @@ export class Refused extends Error {
   }
 }
 
-/** The link of `walflow monitor` has the token behind its #; it is kept here and taken out of the address. */
-export function takeToken() {
-  const match = location.hash.match(/[#&?]token=([^&]+)/);
+/** The link of `walflow monitor` has the token behind its #; it is kept here and taken out of the address, which may have gone on already. */
+export function takeToken(link = location.href) {
+  const match = new URL(link).hash.match(/[#&?]token=([^&]+)/);
   if (!match) return;
   localStorage.setItem(TOKEN, decodeURIComponent(match[1]));
-  history.replaceState(null, "", location.pathname + "#/");
+  if (location.href === link) history.replaceState(null, "", location.pathname + "#/");
 }
 
 export const hasToken = () => Boolean(localStorage.getItem(TOKEN));

@@ -46,8 +46,8 @@ function useAddress() {
   const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   const [address, setAddress] = useState(read);
   useEffect(() => {
-    const changed = () => {
-      takeToken();
+    const changed = (event) => {
+      takeToken(event.newURL);
       setAddress(read());
       scrollTo(0, 0);
       toContent(); // the link that was followed may be gone, and what had the focus with it
