@@ -27,6 +27,7 @@ COMPARED = {
     ),
     "drain.whole": ("drain.micro-batch.whole", "drain.plain.whole", "drain.tutorial.whole"),
     "snapshot": ("limit.cassandra",),
+    "snapshot.again": ("limit.cassandra",),
 }
 """Our figure → those it is compared with; {rate} stands for each rate that was measured."""
 PEER_RATE = 1000

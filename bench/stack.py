@@ -194,6 +194,11 @@ class Stack:
     def resume_capture(self) -> None:
         self.connect_api.resume("users")
 
+    def forget_capture(self) -> None:
+        """The connector, which is stopped, begins with a snapshot when it is resumed."""
+        self.connect_api.delete_offsets("users")
+        self.sql("SELECT pg_drop_replication_slot('walflow')")
+
     def readable(self, table: Table = USERS) -> dict[int, int]:
         """Partition → the offset up to which a read_committed consumer may read (exclusive)."""
         consumer = kafka.KafkaConsumer(

@@ -1,8 +1,11 @@
 """Items 3 and 4, and the peers that read the same topic: how fast what waits is applied."""
 
 from bench.figure import HIGHER, Figure, Measured, Series
-from bench.measure import Backlog, Drained, drain, fill, rate_over_time
+from bench.measure import Backlog, Drained, drain, fill, rate_over_time, settle
 from bench.stack import Stack
+
+SNAPSHOT_GOALS = (12_000.0, 20_000.0)
+"""Rows a second: the one to reach, and the one to try for."""
 
 
 def load_into_kafka(stack: Stack, events: int) -> Backlog:
@@ -20,9 +23,25 @@ def snapshot(stack: Stack, rows: int) -> Measured:
         drained,
         "snapshot",
         f"snapshot of {rows} rows, first row → last row visible in Cassandra",
-        goal=12_000.0,
-        stretch=20_000.0,
+        *SNAPSHOT_GOALS,
         whole="the connector's creation",
+    )
+
+
+def snapshot_again(stack: Stack, rows: int) -> Measured:
+    """The same by a stack that runs: its connector has forgotten what it captured and its slot."""
+    stack.sql("TRUNCATE created_users")
+    settle(stack)
+    stack.pause_capture()
+    backlog = fill(stack, rows, rows=1000)
+    stack.forget_capture()
+    drained = drain(stack, backlog, stack.resume_capture)
+    return of(
+        drained,
+        "snapshot.again",
+        f"the same of {rows} other rows, by a stack that has run for a while",
+        *SNAPSHOT_GOALS,
+        whole="the connector's resumption",
     )
 
 

@@ -15,8 +15,8 @@ from tests.e2e.heartbeats import BYTES, HEARTBEAT, INTERVAL, SECRET, TOPIC, hear
 from tests.e2e.tables import sides_are_equal, target_rows
 from tests.stack_environment import COMPOSE
 from walflow.connect_api import ConnectApi
+from walflow.connectors.kinds import DEBEZIUM
 from walflow.connectors.secrets import MASK
-from walflow.stack.connect import DEBEZIUM
 
 BEATS = "e2e_beats"
 WORKER_OF_CONTAINERS = "connect:8083"

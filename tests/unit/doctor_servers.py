@@ -7,6 +7,7 @@ from typing import Any
 from walflow.capture.catalog import Column, Identity, Index, SourceTable
 from walflow.capture.listing import CapturedTable
 from walflow.connect_api import USERS_CONNECTOR, ConnectorState, read_connector
+from walflow.connectors.kinds import DEBEZIUM
 from walflow.connectors.plugins import Plugin
 from walflow.doctor.servers.all import Servers
 from walflow.doctor.servers.cassandra import CassandraCluster, Keyspace, Progress, TableOptions
@@ -23,7 +24,6 @@ from walflow.doctor.servers.postgres import (
 from walflow.doctor.servers.registry import RegistryServer
 from walflow.doctor.servers.spark import SparkStream
 from walflow.settings import Settings
-from walflow.stack.connect import DEBEZIUM
 from walflow.topics.catalogue import Partition, Topic
 
 SETTINGS = Settings()  # type: ignore[call-arg]  # the fields come from the sources

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from walflow.compose import environment, file, inside
-from walflow.install.jars import LOCK
+from walflow.install.jars import LOCK, OURS
 from walflow.settings import HOME, SETTINGS_FILE, Settings
 from walflow.stack.catalogue import services as local_services
 from walflow.stack.config_files import read_options
@@ -255,6 +255,17 @@ def test_what_dockerfiles_copy_exists_and_is_in_the_context(dockerfile: Path) ->
         for source in line.split()[:-1]:
             assert (HOME / source).exists(), source
             assert source.split("/")[0] in shown, source
+
+
+def test_the_image_of_connect_gets_what_local_mode_adds_to_debezium() -> None:
+    text = (HOME / "connect" / "Dockerfile").read_text()
+    (part,) = [part for part in OURS if part.folder.startswith("debezium")]
+    copied = re.findall(r"connect/(\w+)\.java", text)
+    assert sorted(copied) == sorted(part.classes)
+    for interface, implementation in part.services.items():
+        assert re.search(
+            rf"echo {implementation}\s[^&]*>ours/META-INF/services/{interface}\b", text
+        ), interface
 
 
 def test_only_services_of_three_dockerfiles_are_built() -> None:

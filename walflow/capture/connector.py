@@ -8,9 +8,9 @@ from walflow.capture.catalog import SourceTable, find_table, published_tables, s
 from walflow.capture.problems import Problem, not_there, problems_of, shared_targets
 from walflow.capture.source import connected
 from walflow.connect_api import ConnectApi, Connector
+from walflow.connectors.kinds import is_postgres
 from walflow.errors import ExitCode, WalflowError
 from walflow.settings import Settings
-from walflow.stack.connect import DEBEZIUM
 from walflow.stack.kafka import NOTIFICATIONS
 from walflow.tables import TableRules
 from walflow.verify.catalog import PUBLICATION
@@ -160,7 +160,7 @@ def is_ours(settings: Settings, config: Mapping[str, str]) -> bool:
     """Whether it is the configuration of a Debezium connector on this stack's PostgreSQL."""
     host, port = config.get("database.hostname"), config.get("database.port")
     return (
-        config.get("connector.class") == DEBEZIUM
+        is_postgres(config)
         and host in ("${env:SOURCE_HOST}", "127.0.0.1", "localhost")
         and port in ("${env:SOURCE_PORT}", str(settings.ports.of("postgres")))
     )

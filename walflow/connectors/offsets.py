@@ -10,9 +10,9 @@ from typing import Any
 
 from walflow.advice import ticked
 from walflow.connect_api import STOPPED, ConnectApi
+from walflow.connectors.kinds import is_debezium
 from walflow.errors import WalflowError
 
-DEBEZIUM_PACKAGE = "io.debezium.connector."
 WITHOUT_ROWS = ("no_data", "never", "schema_only")
 """Values of Debezium's `snapshot.mode` with which a snapshot brings no row."""
 
@@ -70,7 +70,7 @@ def meaning_of_reset(name: str, kind: str, config: Mapping[str, str], is_capture
             f"When connector {name} is resumed, it reads its topics from the {policy} record on and"
             " writes what it finds there once more."
         )
-    if not config.get("connector.class", "").startswith(DEBEZIUM_PACKAGE):
+    if not is_debezium(config):
         return (
             f"When connector {name} is resumed, it reads its source from where it would begin if it"
             " were new: records can come to its topics a second time."

@@ -4,10 +4,13 @@
 """
 
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from walflow.errors import WalflowError
@@ -18,8 +21,10 @@ HOME = Path(__file__).resolve().parents[2]
 POM = HOME / "pom.xml"
 LOCK = HOME / "requirements" / "jars.sha256"
 """Lines of sha256sum, with paths below .deps."""
-RESOLVER = HOME / "connect" / "RememberingResolver.java"
 DEPS = HOME / ".deps"
+KAFKA = DEPS / "kafka"
+PLUGINS = DEPS / "plugins"
+CONNECT = HOME / "connect"
 PROFILES = {
     "plain": "Debezium, Schema Registry, PostgreSQL and Spark's Kafka source",
     "kafka": "Kafka, Connect and ZooKeeper",
@@ -28,18 +33,58 @@ PROFILES = {
 }
 
 
+@dataclass(frozen=True)
+class OurPart:
+    """What is added to a plugin of Connect's.
+
+    Attributes:
+        classes: compiled from `connect/<class>.java`.
+        services: interface → class, for ServiceLoader. Connect finds plugins by these; otherwise it
+            would scan every class of its plugins at start, which takes 6 s of CPU.
+    """
+
+    folder: str
+    title: str
+    classes: tuple[str, ...]
+    services: Mapping[str, str]
+
+
+OURS = (
+    OurPart(
+        "avro-converter",
+        "schema resolver",
+        ("RememberingResolver",),
+        {
+            "org.apache.kafka.connect.storage.Converter": (
+                "io.apicurio.registry.utils.converter.AvroConverter"  # whose jar does not say so
+            )
+        },
+    ),
+    OurPart(
+        "debezium-connector-postgres",
+        "prompt connector",
+        ("PromptPostgresConnector", "PromptPostgresTask", "GatheringQueue"),
+        {
+            "org.apache.kafka.connect.source.SourceConnector": "walflow.PromptPostgresConnector",
+            "io.debezium.connector.base.QueueProvider": "walflow.GatheringQueue",
+        },
+    ),
+)
+
+
 def install(steps: Steps) -> bool:
     """Bring in every profile of pom.xml; False if all are there.
 
     Raises:
         WalflowError: Maven or the compiler failed, or Maven brought other files than the lock names.
     """
-    mark, wanted = DEPS / ".installed", digest([POM, LOCK, RESOLVER])
+    mark, wanted = DEPS / ".installed", digest([POM, LOCK, *sorted(CONNECT.glob("*.java"))])
     if mark.exists() and mark.read_text() == wanted:
         return False
     _fetch(steps)
     _require_locked(LOCK.read_text().splitlines(), checksums(DEPS))
-    _add_to_converter(steps)
+    for plugin in OURS:
+        _add_to_plugin(plugin, steps)
     (DEPS / "class-archives").mkdir()
     mark.write_text(wanted)
     return True
@@ -76,19 +121,19 @@ def _require_locked(locked: list[str], found: list[str]) -> None:
     )
 
 
-def _add_to_converter(steps: Steps) -> None:
-    """Put what is ours beside the converter's jars.
-
-    That is the converter's class name, where Connect's ServiceLoader looks for it (without it Connect
-    would scan every class of its plugins at start, which takes 6 s of CPU), and `RESOLVER`, compiled.
-    """
-    folder = DEPS / "plugins" / "avro-converter"
-    service = "META-INF/services/org.apache.kafka.connect.storage.Converter"
+def _add_to_plugin(plugin: OurPart, steps: Steps) -> None:
+    """Put a jar with what is ours beside those of a plugin of Connect."""
+    folder = PLUGINS / plugin.folder
+    sources = [str(CONNECT / f"{name}.java") for name in plugin.classes]
     with tempfile.TemporaryDirectory() as classes:
-        compiler = [str(require_compiler()), "-Werror", "-cp", str(folder / "*"), "-d", classes]
-        steps.run("jars: schema resolver", [*compiler, str(RESOLVER)], 1, lambda line: False)
+        compiler = [str(require_compiler()), "-Werror", "-d", classes]
+        paths = f"{folder / '*'}{os.pathsep}{KAFKA / '*'}"
+        steps.run(
+            f"jars: {plugin.title}", [*compiler, "-cp", paths, *sources], 1, lambda line: False
+        )
         with zipfile.ZipFile(folder / "ours.jar", "w") as jar:
-            jar.writestr(service, "io.apicurio.registry.utils.converter.AvroConverter\n")
+            for interface, implementation in plugin.services.items():
+                jar.writestr(f"META-INF/services/{interface}", f"{implementation}\n")
             for path in sorted(Path(classes).rglob("*.class")):
                 jar.write(path, path.relative_to(classes))
 

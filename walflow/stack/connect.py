@@ -1,5 +1,6 @@
 """Kafka Connect, with Debezium and the Avro converter on its plugin path."""
 
+from walflow.connectors.kinds import DEBEZIUM, PROMPT
 from walflow.install.jars import DEPS
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
@@ -7,8 +8,6 @@ from walflow.stack.http import get_json
 from walflow.stack.jvm import BROKER, class_path, java_with_metrics, metrics_port
 from walflow.stack.registry import NATIVE_API
 from walflow.stack.service import NotReady, Readiness, Service
-
-DEBEZIUM = "io.debezium.connector.postgresql.PostgresConnector"
 
 
 def connect(settings: Settings) -> Service:
@@ -30,8 +29,9 @@ def connect(settings: Settings) -> Service:
     def check() -> None:
         get_json(f"{url}/connectors")
         plugins = [plugin["class"] for plugin in get_json(f"{url}/connector-plugins")]
-        if DEBEZIUM not in plugins:
-            raise NotReady(f"its plugin path holds no {DEBEZIUM}")
+        for wanted in (DEBEZIUM, PROMPT):
+            if wanted not in plugins:
+                raise NotReady(f"its plugin path holds no {wanted}")
 
     return Service(
         name="connect",

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from walflow.capture.source import CAPTURE_ROLE
 from walflow.connect_api import ConnectApi, ConnectorState
+from walflow.connectors import kinds
 from walflow.connectors.plugins import Plugin, installed
 from walflow.settings import Settings
-from walflow.stack.connect import DEBEZIUM
 
 AT_ONCE = 8
 """Questions that are under way at the same time."""
@@ -43,17 +43,11 @@ class ConnectorConfig:
 
     @property
     def is_debezium(self) -> bool:
-        return self.config.get("connector.class", "").startswith("io.debezium.")
+        return kinds.is_debezium(self.config)
 
     @property
     def is_postgres(self) -> bool:
-        """Whether it is Debezium's for PostgreSQL, also by the short names that Connect takes."""
-        simple = DEBEZIUM.rpartition(".")[2]
-        return self.config.get("connector.class") in (
-            DEBEZIUM,
-            simple,
-            simple.removesuffix("Connector"),
-        )
+        return kinds.is_postgres(self.config)
 
     @property
     def is_source(self) -> bool:

@@ -7,7 +7,7 @@ import { Act, act, Asked, Empty, Grid, href, Sentence, State, tell } from "../pa
 const EXAMPLE = `{
   "name": "orders",
   "config": {
-    "connector.class": "io.debezium.connector.postgresql.PostgresConnector"
+    "connector.class": "walflow.PromptPostgresConnector"
   }
 }`;
 
