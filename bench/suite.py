@@ -155,8 +155,9 @@ class Suite:
         self.item("sustained.100-row", lambda: sustained.hundred(running, seconds))
         self.item("sustained.single-row", lambda: sustained.single(running, seconds))
         self.item("sustained.mixed", lambda: sustained.mixed(running, seconds))
-        again = partial(backlog.snapshot_again, running, sizes.snapshot_rows)
-        self.item("snapshot.again", again, runs=1)
+        if sizes.whole:
+            again = partial(backlog.snapshot_again, running, sizes.snapshot_rows)
+            self.item("snapshot.again", again, runs=1)
 
     def _snapshot(self, running: Stack) -> None:
         snapshot = partial(backlog.snapshot, running, self._sizes.snapshot_rows)

@@ -15,12 +15,14 @@ def is_debezium(config: Mapping[str, str]) -> bool:
 
 def is_postgres(config: Mapping[str, str]) -> bool:
     """Whether it is Debezium's for PostgreSQL, also by the short names that Connect takes."""
-    return config.get("connector.class") in {
-        name for kind in (DEBEZIUM, PROMPT) for name in (kind, *_short(kind))
-    }
+    name = config.get("connector.class", "")
+    return is_called(DEBEZIUM, name) or is_called(PROMPT, name)
 
 
-def _short(kind: str) -> tuple[str, str]:
-    """Source: Kafka documentation, "Connect", `connector.class`."""
-    name = kind.rpartition(".")[2]
-    return name, name.removesuffix("Connector")
+def is_called(kind: str, name: str) -> bool:
+    """Whether Connect takes a name for a class: also without package and `Connector`.
+
+    Source: Kafka documentation, "Connect", `connector.class`.
+    """
+    simple = kind.rpartition(".")[2]
+    return name in (kind, simple, simple.removesuffix("Connector"))

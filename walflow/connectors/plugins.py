@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
+from walflow.connectors import kinds
 from walflow.connectors.transport import Transport
 
 CONNECTORS = ("source", "sink")
@@ -22,12 +23,8 @@ class Plugin:
         return asdict(self)
 
     def is_called(self, name: str) -> bool:
-        """Whether Connect takes a name for this class: also without package and `Connector`.
-
-        Source: Kafka documentation, "Connect", `connector.class`.
-        """
-        simple = self.name.rpartition(".")[2]
-        return name in (self.name, simple, simple.removesuffix("Connector"))
+        """Whether Connect takes a name for this class."""
+        return kinds.is_called(self.name, name)
 
 
 def installed(transport: Transport) -> list[Plugin]:

@@ -22,7 +22,6 @@ POM = HOME / "pom.xml"
 LOCK = HOME / "requirements" / "jars.sha256"
 """Lines of sha256sum, with paths below .deps."""
 DEPS = HOME / ".deps"
-KAFKA = DEPS / "kafka"
 PLUGINS = DEPS / "plugins"
 CONNECT = HOME / "connect"
 PROFILES = {
@@ -90,6 +89,11 @@ def install(steps: Steps) -> bool:
     return True
 
 
+def class_path(*parts: str) -> str:
+    """All jars of the given folders of `.deps`."""
+    return os.pathsep.join(str(DEPS / part / "*") for part in parts)
+
+
 def checksums(folder: Path) -> list[str]:
     """A line of sha256sum for each archive below a folder, by path."""
     paths = [p for p in folder.rglob("*") if p.suffix in (".jar", ".txz")]
@@ -126,11 +130,9 @@ def _add_to_plugin(plugin: OurPart, steps: Steps) -> None:
     folder = PLUGINS / plugin.folder
     sources = [str(CONNECT / f"{name}.java") for name in plugin.classes]
     with tempfile.TemporaryDirectory() as classes:
-        compiler = [str(require_compiler()), "-Werror", "-d", classes]
-        paths = f"{folder / '*'}{os.pathsep}{KAFKA / '*'}"
-        steps.run(
-            f"jars: {plugin.title}", [*compiler, "-cp", paths, *sources], 1, lambda line: False
-        )
+        paths = class_path(f"plugins/{plugin.folder}", "kafka")
+        compiler = [str(require_compiler()), "-Werror", "-cp", paths, "-d", classes]
+        steps.run(f"jars: {plugin.title}", [*compiler, *sources], 1, lambda line: False)
         with zipfile.ZipFile(folder / "ours.jar", "w") as jar:
             for interface, implementation in plugin.services.items():
                 jar.writestr(f"META-INF/services/{interface}", f"{implementation}\n")

@@ -7,10 +7,10 @@ from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy
 
 from walflow.aggregates import aggregates_of
-from walflow.install.jars import DEPS
+from walflow.install.jars import DEPS, class_path
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import read_options, write_yaml
-from walflow.stack.jvm import class_path, java_with_metrics, metrics_port
+from walflow.stack.jvm import java_with_metrics, metrics_port
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 

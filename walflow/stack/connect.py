@@ -1,11 +1,11 @@
 """Kafka Connect, with Debezium and the Avro converter on its plugin path."""
 
 from walflow.connectors.kinds import DEBEZIUM, PROMPT
-from walflow.install.jars import DEPS
+from walflow.install.jars import PLUGINS, class_path
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
 from walflow.stack.http import get_json
-from walflow.stack.jvm import BROKER, class_path, java_with_metrics, metrics_port
+from walflow.stack.jvm import BROKER, java_with_metrics, metrics_port
 from walflow.stack.registry import NATIVE_API
 from walflow.stack.service import NotReady, Readiness, Service
 
@@ -20,7 +20,7 @@ def connect(settings: Settings) -> Service:
             "bootstrap.servers": settings.address("kafka"),
             "listeners": url,
             "rest.advertised.host.name": "127.0.0.1",
-            "plugin.path": DEPS / "plugins",
+            "plugin.path": PLUGINS,
             **_converter("key", settings),
             **_converter("value", settings),
         }

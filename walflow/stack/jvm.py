@@ -1,7 +1,5 @@
 """Command lines that start a server on the Java runtime."""
 
-import os
-
 from walflow.install.jars import DEPS
 from walflow.install.prerequisites import java_home
 from walflow.settings import HOME, LOOPBACK, Settings
@@ -72,8 +70,3 @@ def class_archive(name: str) -> tuple[str, ...]:
     if archive.exists():
         return (f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
     return (f"-XX:ArchiveClassesAtExit={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
-
-
-def class_path(*parts: str) -> str:
-    """All jars of the given folders of `.deps`."""
-    return os.pathsep.join(str(DEPS / part / "*") for part in parts)

@@ -6,9 +6,10 @@ import kafka
 import kafka.errors
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
+from walflow.install.jars import class_path
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
-from walflow.stack.jvm import BROKER, class_path, java_with_metrics, metrics_port
+from walflow.stack.jvm import BROKER, java_with_metrics, metrics_port
 from walflow.stack.ports import require_listening
 from walflow.stack.service import NotReady, Readiness, Service
 from walflow.topics.clients import new_admin

@@ -1,8 +1,9 @@
 """Apicurio Registry: Avro schemas behind Confluent's API, kept in a Kafka topic."""
 
+from walflow.install.jars import class_path
 from walflow.settings import HOME, Settings
 from walflow.stack.http import get_json
-from walflow.stack.jvm import LIGHT, class_path, java
+from walflow.stack.jvm import LIGHT, java
 from walflow.stack.service import Readiness, Service
 
 CONFLUENT_API = "/apis/ccompat/v7"

@@ -12,11 +12,12 @@ from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
 from walflow.errors import ExitCode, WalflowError
+from walflow.install.jars import class_path
 from walflow.install.prerequisites import java_home
 from walflow.settings import ENV_PREFIX, HOME, LOOPBACK, Settings
 from walflow.stack.cassandra import cluster
 from walflow.stack.http import get_json
-from walflow.stack.jvm import ASIDE, LIGHT, class_archive, class_path
+from walflow.stack.jvm import ASIDE, LIGHT, class_archive
 from walflow.stack.registry import confluent_url
 from walflow.stack.service import NotReady, Readiness, Service
 from walflow.stack.unix_sockets import fitting

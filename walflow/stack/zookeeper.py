@@ -2,9 +2,10 @@
 
 import socket
 
+from walflow.install.jars import class_path
 from walflow.settings import HOME, Settings
 from walflow.stack.config_files import write_properties
-from walflow.stack.jvm import LIGHT, class_path, java
+from walflow.stack.jvm import LIGHT, java
 from walflow.stack.service import NotReady, Readiness, Service
 
 
