@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from cassandra import InvalidRequest
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.metadata import maybe_escape_name
 
@@ -85,7 +86,8 @@ def trace(settings: Settings, request: Request) -> Trace:
         texts = source.key_texts(cursor, table, given_values(table, request.key))
         tracing = _Tracing(settings, request, table, texts, cursor, session)
         for _ in range(ATTEMPTS - 1):
-            with suppress(NoHostAvailable):  # Cassandra fails a statement while it makes the table
+            # Cassandra fails a statement while it makes the table, which its schema names before.
+            with suppress(NoHostAvailable, InvalidRequest):
                 found = tracing.look()
                 capture, _ = found.hops
                 if found.agree or capture.happened is False:
