@@ -35,6 +35,7 @@ from change_stream.stamps import Generation
 from change_stream.statements import Statements
 from change_stream.targets import Targets, target_of
 from change_stream.task import records
+from change_stream.worker_daemon import READ_BYTES
 from change_stream.writer import GroupCommitWriter
 from walflow.settings import load
 from walflow.tables import TableRules
@@ -292,7 +293,8 @@ class _Path:
         )
 
     def read(self, stream: bytes) -> list[Record]:
-        return [record for batch in batches(io.BytesIO(stream)) for record in records(batch)]
+        reader = io.BufferedReader(io.BytesIO(stream), READ_BYTES)
+        return [record for batch in batches(reader) for record in records(batch)]
 
     def decode(self, given: Iterable[Record]) -> list[Any]:
         return [self.registry.decode(record.value or b"") for record in given]
@@ -318,7 +320,7 @@ class _Path:
 
     def write(self, given: Iterable[tuple[Record, Any]]) -> None:
         for record, statement in given:
-            self.writer.write(record, statement)
+            self.writer.write(record, statement, more=True)
         self.writer.drain()
 
 

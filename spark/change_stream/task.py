@@ -87,6 +87,7 @@ class _Task:
             try:
                 for record in records(batch):
                     self._apply(record)
+                self._writer.push()
             except Exception as error:
                 self._tell_patiently(error)
                 raise
@@ -103,8 +104,9 @@ class _Task:
         connected = self._connected
         short = connected.shortcuts.statement(record)
         if short is not None:
-            self._writer.write(record, short)
+            self._writer.write(record, short, more=True)
             return
+        self._writer.push()  # this one may have to wait for a server, and those before it need not
         try:
             found = connected.interpreter.change(record)
             if found is None:

@@ -7,7 +7,6 @@ for each of them. Spark starts it as `spark.python.daemon.module` and names the 
 import gc
 import os
 from collections.abc import Iterator
-from typing import IO
 
 import pandas
 import pyarrow
@@ -18,7 +17,7 @@ from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
 import change_stream.aggregation.task
 import change_stream.task
-from change_stream.arrow_stream import Batch, batches
+from change_stream.arrow_stream import Batch, Stream, batches
 
 FOR_THE_WORKERS = (
     change_stream.aggregation.task,
@@ -29,15 +28,15 @@ FOR_THE_WORKERS = (
 )
 """Imported before the first fork, and shared in memory by all that follow."""
 
-READ_BYTES = "65536"
-"""A worker reads as much as has come. Java's buffer of 64 bytes, which is there to send each record at
-once, would have it ask the kernel for a record in pieces."""
+READ_BYTES = 65536
+"""A worker reads as much as has come, up to so much. Java's buffer of 64 bytes, which is there to send
+each record at once, would have it ask the kernel for a record in pieces."""
 
 
 def read_by_ourselves() -> None:
     """Have what `mapInArrow` calls given a `Batch` for each of Arrow's."""
 
-    def load_stream(_: ArrowStreamSerializer, stream: IO[bytes]) -> Iterator[Batch]:
+    def load_stream(_: ArrowStreamSerializer, stream: Stream) -> Iterator[Batch]:
         return batches(stream)
 
     def flatten_struct(batch: Batch) -> Batch:
@@ -49,7 +48,7 @@ def read_by_ourselves() -> None:
 
 if __name__ == "__main__":
     read_by_ourselves()
-    os.environ["SPARK_BUFFER_SIZE"] = READ_BYTES
+    os.environ["SPARK_BUFFER_SIZE"] = str(READ_BYTES)
     # In the executor's folder, which goes with it, since a daemon that is killed leaves its socket.
     os.environ["PYTHON_WORKER_FACTORY_SOCK_DIR"] = os.curdir
     # A collection writes to each object that it looks at, and so copies what a worker shares: 41 MB of a

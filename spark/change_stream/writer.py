@@ -66,7 +66,7 @@ class _Group:
 
 
 class GroupCommitWriter:
-    """Writes statements of one task; every method may be called by the task's thread only.
+    """Writes statements of one task; its methods are for the task's thread, `push` for the driver's too.
 
     Args:
         replicas_of: names the replica set of a statement; a group never spans two.
@@ -109,20 +109,37 @@ class GroupCommitWriter:
         self._order: OrderedDict[int, _Group] = OrderedDict()
         self._failure: Exception | None = None
 
-    def write(self, record: Record, statement: BoundStatement) -> None:
+    def write(self, record: Record, statement: BoundStatement, more: bool = False) -> None:
         """Hand over one statement; waits while too many are unwritten.
+
+        Args:
+            more: others follow at once, and `push` behind the last: a group that they would go into is
+                not sent without them.
 
         Raises:
             WriteFailed: an earlier write could not be carried out.
         """
         size = sum(len(v) for v in statement.values if isinstance(v, bytes))
         replicas = self._replicas_of(statement)
+        if self._waiting >= self._pending_rows:
+            self.push()
         with self._changed:
             while self._waiting >= self._pending_rows and self._failure is None:
                 self._changed.wait()
             self._raise_failure()
             self._add(_Item(record, statement, size), replicas)
-        self._pump()
+        if self._closed or not more:
+            self.push()
+
+    def push(self) -> None:
+        """Send what there is room for."""
+        while True:
+            with self._changed:
+                group = self._next()
+                if group is None:
+                    return
+                self._in_flight += 1
+            self._send(group)
 
     def drain(self) -> None:
         """Wait until everything handed over is written.
@@ -130,6 +147,7 @@ class GroupCommitWriter:
         Raises:
             WriteFailed: something could not be.
         """
+        self.push()
         with self._changed:
             while (self._waiting or self._again or self._in_flight) and self._failure is None:
                 self._changed.wait()
@@ -157,16 +175,6 @@ class GroupCommitWriter:
         if len(group.items) >= self._group_rows:
             self._closed.append(group)
             self._open = None
-
-    def _pump(self) -> None:
-        """Send groups while there is room; runs in the task's thread and in the driver's."""
-        while True:
-            with self._changed:
-                group = self._next()
-                if group is None:
-                    return
-                self._in_flight += 1
-            self._send(group)
 
     def _next(self) -> _Group | None:
         """The group to send now, if there is one.
@@ -222,7 +230,7 @@ class GroupCommitWriter:
             if newest is not None:
                 self._applied(newest)
             self._changed.notify_all()
-        self._pump()
+        self.push()
 
     def _failed(self, error: Exception, group: _Group) -> None:
         if isinstance(error, InvalidRequest) and not TABLE_GONE.search(str(error)):
@@ -251,7 +259,7 @@ class GroupCommitWriter:
         with self._changed:
             self._in_flight -= 1
             self._again.extend(_Group([item], whole=group) for item in group.items)
-        self._pump()
+        self.push()
 
     def _fail(self, error: Exception, group: _Group) -> None:
         place = group.items[0].record.place

@@ -1,6 +1,8 @@
 """Arrow's streams are read as pyarrow reads them, by what Spark's worker is given in its place."""
 
 import io
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -16,15 +18,79 @@ from change_stream.worker_daemon import read_by_ourselves
 
 BATCHES = st.lists(st.lists(st.none() | st.binary(max_size=80), max_size=20), max_size=5)
 ONE: list[Batch] = [[b"record", None]]
+END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 def read(stream: bytes) -> list[Batch]:
-    return list(batches(io.BytesIO(stream)))
+    return list(batches(io.BufferedReader(io.BytesIO(stream))))
+
+
+def flat(written: list[Batch]) -> Batch:
+    return [record for batch in written for record in batch]
+
+
+class Pieces(io.RawIOBase):
+    """A socket on which a stream comes piece by piece."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = [piece for piece in pieces if piece]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        taken = min(len(into), len(piece))
+        into[:taken] = piece[:taken]
+        if taken < len(piece):
+            self._pieces.insert(0, piece[taken:])
+        return taken
 
 
 @given(BATCHES)
 def test_a_stream_has_the_values_that_were_written(written: list[Batch]) -> None:
-    assert read(stream_of(written)) == written
+    assert flat(read(stream_of(written))) == flat(written)
+
+
+@given(BATCHES, st.lists(st.integers(0, 4000), max_size=8), st.sampled_from([64, 1000, 65536]))
+def test_however_it_comes(written: list[Batch], cuts: list[int], buffered: int) -> None:
+    stream = stream_of(written)
+    places = [0, *sorted(cuts), len(stream)]
+    pieces = Pieces(stream[first:last] for first, last in pairwise(places))
+    assert flat(list(batches(io.BufferedReader(pieces, buffered)))) == flat(written)
+
+
+def test_what_has_come_together_is_handed_on_together_and_waits_for_nothing() -> None:
+    written: list[Batch] = [[b"1"], [None, b"2"], [b"3"]]
+    ends = [len(stream_of(written[:count])) - len(stream_of([])) for count in range(4)]
+    start = len(stream_of([])) - len(END)
+    stream = stream_of(written)
+    first, second = stream[: start + ends[2]], stream[start + ends[2] : start + ends[3]]
+
+    def comes() -> Iterator[bytes]:
+        yield first
+        yield second
+        pytest.fail("asked for more than was needed")
+
+    class Coming(Pieces):
+        def __init__(self) -> None:
+            self._pieces = []
+            self._left = comes()
+
+        def readinto(self, into: Any) -> int:
+            piece = next(self._left)
+            into[: len(piece)] = piece
+            return len(piece)
+
+    read_so_far = batches(io.BufferedReader(Coming(), 65536))
+    assert next(read_so_far) == [b"1", None, b"2"]
+    assert next(read_so_far) == [b"3"]
+
+
+def test_what_is_behind_the_end_is_left_to_whom_it_is_for() -> None:
+    stream = io.BufferedReader(io.BytesIO(stream_of(ONE) + b"Spark's"))
+    assert list(batches(stream)) == ONE
+    assert stream.read() == b"Spark's"
 
 
 @given(BATCHES)
@@ -36,9 +102,10 @@ def test_sparks_worker_is_given_them(written: list[Batch]) -> None:
         ):
             patch.setattr(owner, name, getattr(owner, name))
         read_by_ourselves()
-        stream: Any = io.BytesIO(stream_of(written))
+        stream: Any = io.BufferedReader(io.BytesIO(stream_of(written)))
         loaded = ArrowStreamSerializer().load_stream(stream)
-        assert list(map(ArrowBatchTransformer.flatten_struct, loaded)) == written
+        given_to_it = list(map(ArrowBatchTransformer.flatten_struct, loaded))
+        assert flat(given_to_it) == flat(written)
 
 
 def test_a_column_that_is_part_of_a_longer_one_is_read_from_where_it_begins() -> None:

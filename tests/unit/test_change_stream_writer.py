@@ -198,6 +198,39 @@ def test_a_group_that_could_still_grow_waits_and_full_ones_go_out_beside_another
     assert told.applied == [2, 6, 7]
 
 
+def test_what_comes_together_goes_out_together_once_the_last_is_there() -> None:
+    session = Session(held=True)
+    with writing(session, group_rows=3, groups_in_flight=2) as (writer, told):
+        for number in range(2):
+            writer.write(record(number), statement(number), more=True)
+        assert session.sent == []
+        writer.push()
+        assert session.sent == [[0, 1]]
+
+        for number in range(2, 6):
+            writer.write(record(number), statement(number), more=True)
+        assert session.sent[1:] == [[2, 3, 4]]
+
+        session.answer([0, 1])
+        session.answer([2, 3, 4])
+        assert session.sent[2:] == [[5]], "what is under way is behind it: it waits no longer"
+        session.answer([5])
+        writer.drain()
+
+    assert told.applied == [1, 4, 5]
+
+
+def test_of_many_that_come_together_no_more_wait_than_may() -> None:
+    session = Session()
+    with writing(session, pending_rows=2) as (writer, _):
+        for number in range(5):
+            writer.write(record(number), statement(number), more=True)
+        writer.drain()
+
+    assert sorted(row for rows in session.sent for row in rows) == [0, 1, 2, 3, 4]
+    assert max(map(len, session.sent)) <= 2
+
+
 def test_a_group_stays_within_its_rows() -> None:
     session = Session(held=True)
     with writing(session, group_rows=3) as (writer, _):
