@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
@@ -20,12 +20,14 @@ from change_stream.commit_log import CommitLog
 from change_stream.config import StreamConfig
 from change_stream.generations import Generations
 from change_stream.interpreter import Interpreter
+from change_stream.record import Record
 from change_stream.restart_requests import RestartRequests
 from change_stream.schemas import SchemaRegistry
 from change_stream.shortcuts import Shortcuts
 from change_stream.statements import Statements
 from change_stream.targets import Targets
 from change_stream.truncation import Truncations
+from change_stream.writer import GroupCommitWriter
 
 REQUEST_SECONDS = 10.0
 
@@ -61,6 +63,7 @@ def connections(config: StreamConfig) -> Connections:
         generations,
         interpreter,
         statements.bind,
+        partial(writer, session, config),
         RestartRequests(session),
         config.topic_prefix,
     )
@@ -73,6 +76,29 @@ def connections(config: StreamConfig) -> Connections:
         statements,
         shortcuts,
         truncations,
+    )
+
+
+def writer(
+    session: Session,
+    config: StreamConfig,
+    *,
+    refused: Callable[[Record, str], None] = lambda record, reason: None,
+    applied: Callable[[Record], None] = lambda record: None,
+    failed: Callable[[Exception], None] = lambda error: None,
+) -> GroupCommitWriter:
+    """A writer by the settings of the stream; what it is told with does nothing unless it is given."""
+    return GroupCommitWriter(
+        session,
+        group_rows=config.group_rows,
+        group_bytes=config.group_bytes,
+        groups_in_flight=config.groups_in_flight,
+        pending_rows=config.pending_rows,
+        retry_seconds=config.retry_seconds,
+        replicas_of=replicas_of(session),
+        refused=refused,
+        applied=applied,
+        failed=failed,
     )
 
 

@@ -14,7 +14,7 @@ from change_stream.change import Change, Op
 from change_stream.columns import Unmappable
 from change_stream.commit_log import NodeRestarted
 from change_stream.config import StreamConfig
-from change_stream.connections import Connections, connections, replicas_of
+from change_stream.connections import Connections, connections, writer
 from change_stream.deadletters import DeadLetters
 from change_stream.letter import Kind
 from change_stream.packing import unpacked
@@ -23,7 +23,6 @@ from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
 from change_stream.task_failures import TaskFailures
 from change_stream.truncation import GenerationOpened
-from change_stream.writer import GroupCommitWriter
 from walflow.logs import configure
 
 QUERY_RUN = "spark.jobGroup.id"
@@ -66,14 +65,9 @@ class _Task:
         self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
         self._failures = TaskFailures(self._connected.session)
         self._run = self._context.getLocalProperty(QUERY_RUN) or ""
-        self._writer = GroupCommitWriter(
+        self._writer = writer(
             self._connected.session,
-            group_rows=config.group_rows,
-            group_bytes=config.group_bytes,
-            groups_in_flight=config.groups_in_flight,
-            pending_rows=config.pending_rows,
-            retry_seconds=config.retry_seconds,
-            replicas_of=replicas_of(self._connected.session),
+            config,
             refused=self._refused,
             applied=self._progress.applied,
             failed=self._tell,

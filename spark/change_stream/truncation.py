@@ -11,13 +11,11 @@ again: from then on everything newer is stamped by the new generation; what had 
 applied once more by the new stamps; and every row of the table is deleted just below its epoch.
 """
 
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent
 from cassandra.metadata import TableMetadata, maybe_escape_name
 from cassandra.query import BoundStatement, SimpleStatement
 
@@ -30,12 +28,13 @@ from change_stream.mutation import Mutation
 from change_stream.record import Record, Undecodable
 from change_stream.restart_requests import RestartRequests
 from change_stream.stamps import Generation
+from change_stream.writer import GroupCommitWriter
 from walflow.logs import record_fields
 from walflow.tables import TableRules
 
 told = logging.getLogger("change_stream.truncation")
 
-CHUNK = 500
+KEYS_A_PAGE = 5000
 
 Place = tuple[int, int]
 """Offset and LSN of a record."""
@@ -56,6 +55,7 @@ class Truncations:
         generations: Generations,
         interpreter: Interpreter,
         bind: Callable[[Mutation], BoundStatement],
+        writing: Callable[[], GroupCommitWriter],
         restarts: RestartRequests,
         prefix: str,
     ) -> None:
@@ -65,6 +65,7 @@ class Truncations:
         self._generations = generations
         self._interpreter = interpreter
         self._bind = bind
+        self._writing = writing
         self._restarts = restarts
         self._prefix = prefix
 
@@ -95,7 +96,7 @@ class Truncations:
             self._restarts.add(reason)
             raise GenerationOpened(f"{reason}; the query starts again to carry it out")
         self._apply_again(record, opened)
-        self._sweep(change, opened.epoch_us - 1)
+        self._sweep(record, change, opened.epoch_us - 1)
         told.info("truncated", extra=record_fields(*record[:3], self._prefix))
 
     def _boundaries(self, record: Record, lsn: int, partitions: int) -> dict[int, int]:
@@ -129,7 +130,7 @@ class Truncations:
             for partition, start in opened.first_offsets.items():
                 if partition != record.partition:
                     end = log.bounds(partition)[1]
-                    self._execute(self._statements(log.read(partition, start, end)))
+                    self._write(record, self._statements(log.read(partition, start, end)))
 
     def _statements(self, records: Iterable[Record]) -> Iterator[BoundStatement]:
         for record in records:
@@ -141,7 +142,7 @@ class Truncations:
             except (Undecodable, Unmappable):
                 continue  # its own task makes it a dead letter
 
-    def _sweep(self, change: Change, write_time: int) -> None:
+    def _sweep(self, record: Record, change: Change, write_time: int) -> None:
         """Delete every row at a write time: what is stamped above it stays."""
         rule = self._rules.rule(change.schema, change.table)
         keyspace = self._session.cluster.metadata.keyspaces.get(rule.keyspace)
@@ -154,16 +155,18 @@ class Truncations:
             f"DELETE FROM {name} USING TIMESTAMP ? WHERE {' AND '.join(f'{c} = ?' for c in key)}"
         )
         partitions = self._session.execute(
-            SimpleStatement(f"SELECT DISTINCT {', '.join(key)} FROM {name}", fetch_size=CHUNK),
+            SimpleStatement(
+                f"SELECT DISTINCT {', '.join(key)} FROM {name}", fetch_size=KEYS_A_PAGE
+            ),
             timeout=None,
         )
-        self._execute(delete.bind((write_time, *row)) for row in partitions)
+        self._write(record, (delete.bind((write_time, *row)) for row in partitions))
 
-    def _execute(self, statements: Iterator[BoundStatement]) -> None:
-        while chunk := list(itertools.islice(statements, CHUNK)):
-            execute_concurrent(
-                self._session, [(statement, None) for statement in chunk], concurrency=64
-            )
+    def _write(self, record: Record, statements: Iterable[BoundStatement]) -> None:
+        writer = self._writing()
+        for statement in statements:
+            writer.write(record, statement, more=True)
+        writer.drain()
 
 
 def first_newer(next_at: Callable[[int, int], Place | None], lsn: int, start: int, end: int) -> int:
