@@ -7,10 +7,9 @@ from uuid import uuid4
 from bench.figure import HIGHER, Figure, Measured
 from bench.rows import key
 from bench.stack import Stack
+from change_stream import connections
 from change_stream.config import stream_config
-from change_stream.connections import cassandra_session, replicas_of
 from change_stream.record import Record
-from change_stream.writer import GroupCommitWriter
 from walflow.stack.spark import addresses
 
 KEYSPACE = "walflow_bench"
@@ -21,7 +20,7 @@ TEXTS = 9
 def measure(stack: Stack, events: int) -> Measured:
     """Write rows of created_users' shape into a table of its own, in this process."""
     config = stream_config(stack.settings, os.environ | addresses(stack.settings))
-    session = cassandra_session(config)
+    session = connections.cassandra_session(config)
     try:
         session.execute(f"DROP KEYSPACE IF EXISTS {KEYSPACE}", timeout=60)
         replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
@@ -38,16 +37,10 @@ def measure(stack: Stack, events: int) -> Measured:
             f" VALUES ({marks}) USING TIMESTAMP ?"
         )
         failures: list[Exception] = []
-        writer = GroupCommitWriter(
+        writer = connections.writer(
             session,
-            group_rows=config.group_rows,
-            group_bytes=config.group_bytes,
-            groups_in_flight=config.groups_in_flight,
-            pending_rows=config.pending_rows,
-            retry_seconds=config.retry_seconds,
-            replicas_of=replicas_of(session),
+            config,
             refused=lambda record, reason: failures.append(RuntimeError(reason)),
-            applied=lambda _: None,
             failed=failures.append,
         )
         run, stamp = uuid4().hex, time.time_ns() // 1000

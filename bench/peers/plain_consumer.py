@@ -14,9 +14,8 @@ from kafka import TopicPartition
 from bench.peers.processes import Processes
 from bench.stack import Stack
 from change_stream.config import stream_config
-from change_stream.connections import connections, replicas_of
+from change_stream.connections import connections, writer
 from change_stream.record import Record
-from change_stream.writer import GroupCommitWriter
 from walflow.settings import HOME, load
 from walflow.stack.spark import addresses
 
@@ -58,16 +57,10 @@ def consume(topic: str, partition: int) -> None:
         print(reason, flush=True)
         os._exit(1)
 
-    writer = GroupCommitWriter(
+    target = writer(
         connected.session,
-        group_rows=config.group_rows,
-        group_bytes=config.group_bytes,
-        groups_in_flight=config.groups_in_flight,
-        pending_rows=config.pending_rows,
-        retry_seconds=config.retry_seconds,
-        replicas_of=replicas_of(connected.session),
+        config,
         refused=lambda record, reason: give_up(f"{record.place}: {reason}"),
-        applied=lambda _: None,
         failed=give_up,
     )
     consumer = kafka.KafkaConsumer(
@@ -86,13 +79,13 @@ def consume(topic: str, partition: int) -> None:
                 record = Record(topic, partition, r.offset, r.timestamp, r.key, r.value)
                 short = connected.shortcuts.statement(record)
                 if short is not None:
-                    writer.write(record, short)
+                    target.write(record, short)
                     continue
                 found = connected.interpreter.change(record)
                 if found is None:
                     continue
                 for mutation in connected.interpreter.interpret(record, *found).mutations:
-                    writer.write(record, connected.statements.bind(mutation))
+                    target.write(record, connected.statements.bind(mutation))
 
 
 if __name__ == "__main__":
