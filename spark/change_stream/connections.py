@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
@@ -63,7 +63,7 @@ def connections(config: StreamConfig) -> Connections:
         generations,
         interpreter,
         statements.bind,
-        partial(writer, session, config),
+        lambda refused: writer(session, config, refused=refused),
         RestartRequests(session),
         config.topic_prefix,
     )
@@ -83,11 +83,11 @@ def writer(
     session: Session,
     config: StreamConfig,
     *,
-    refused: Callable[[Record, str], None] = lambda record, reason: None,
+    refused: Callable[[Record, str], None],
     applied: Callable[[Record], None] = lambda record: None,
     failed: Callable[[Exception], None] = lambda error: None,
 ) -> GroupCommitWriter:
-    """A writer by the settings of the stream; what it is told with does nothing unless it is given."""
+    """A writer by the settings of the stream; what Cassandra refuses must have somewhere to go."""
     return GroupCommitWriter(
         session,
         group_rows=config.group_rows,

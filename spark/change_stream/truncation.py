@@ -28,13 +28,15 @@ from change_stream.mutation import Mutation
 from change_stream.record import Record, Undecodable
 from change_stream.restart_requests import RestartRequests
 from change_stream.stamps import Generation
-from change_stream.writer import GroupCommitWriter
+from change_stream.writer import GroupCommitWriter, WriteFailed
 from walflow.logs import record_fields
 from walflow.tables import TableRules
 
 told = logging.getLogger("change_stream.truncation")
 
 KEYS_A_PAGE = 5000
+Refused = Callable[[Record, str], None]
+"""Called with the TRUNCATE's record, and why Cassandra refuses a statement."""
 
 Place = tuple[int, int]
 """Offset and LSN of a record."""
@@ -55,7 +57,7 @@ class Truncations:
         generations: Generations,
         interpreter: Interpreter,
         bind: Callable[[Mutation], BoundStatement],
-        writing: Callable[[], GroupCommitWriter],
+        writing: Callable[[Refused], GroupCommitWriter],
         restarts: RestartRequests,
         prefix: str,
     ) -> None:
@@ -130,7 +132,8 @@ class Truncations:
             for partition, start in opened.first_offsets.items():
                 if partition != record.partition:
                     end = log.bounds(partition)[1]
-                    self._write(record, self._statements(log.read(partition, start, end)))
+                    statements = self._statements(log.read(partition, start, end))
+                    self._write(record, statements, _left_to_its_task)
 
     def _statements(self, records: Iterable[Record]) -> Iterator[BoundStatement]:
         for record in records:
@@ -160,13 +163,25 @@ class Truncations:
             ),
             timeout=None,
         )
-        self._write(record, (delete.bind((write_time, *row)) for row in partitions))
+        deletes = (delete.bind((write_time, *row)) for row in partitions)
+        self._write(record, deletes, _failed)
 
-    def _write(self, record: Record, statements: Iterable[BoundStatement]) -> None:
-        writer = self._writing()
+    def _write(
+        self, record: Record, statements: Iterable[BoundStatement], refused: Refused
+    ) -> None:
+        writer = self._writing(refused)
         for statement in statements:
             writer.write(record, statement, more=True)
         writer.drain()
+
+
+def _left_to_its_task(_record: Record, _reason: str) -> None:
+    """A row that Cassandra refuses: the task that has its record makes it a dead letter."""
+
+
+def _failed(record: Record, reason: str) -> None:
+    """A row that is older than a TRUNCATE must not stay."""
+    raise WriteFailed(f"{record.place}: {reason}")
 
 
 def first_newer(next_at: Callable[[int, int], Place | None], lsn: int, start: int, end: int) -> int:
