@@ -157,7 +157,8 @@ def test_a_server_that_is_down_ends_in_a_sentence() -> None:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/api/"
 
-        with pytest.raises(UsersApiError, match="in 3 tries: the connection failed"):
+        refused = r"in 3 tries: the connection failed \(Connection refused\)\. See whether"
+        with pytest.raises(UsersApiError, match=refused):
             asyncio.run(everything(UsersApi(patience=QUICK), Request(url, 1, "s")))
 
 
@@ -178,6 +179,11 @@ def test_a_server_that_never_answers_ends_in_a_sentence() -> None:
 
     with pytest.raises(UsersApiError, match="in 2 tries: it did not answer in time"):
         asyncio.run(run())
+
+
+def test_an_address_that_cannot_be_asked_is_refused_at_the_first_try() -> None:
+    with pytest.raises(UsersApiError, match=r"ftp.* \(1 try; another would not help\)"):
+        asyncio.run(everything(UsersApi(patience=QUICK), Request("ftp://api.test/", 1, "s")))
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])

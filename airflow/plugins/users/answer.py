@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-import aiohttp
-
 
 class AskAgain(Exception):
     """The answer is of no use, but another try may get a better one.
@@ -27,7 +25,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers and body as they came."""
+    """Status and body as they came; of the headers only Retry-After, where it was sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -66,13 +64,6 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return max(0.0, (aware - now).total_seconds())
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
-
-
-def connection_trouble(error: aiohttp.ClientError) -> str:
-    """What went wrong with a connection, in the operating system's words where it has some."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.strerror or str(error)
-    return str(error) or type(error).__name__
 
 
 def _users_in_body(body: bytes, expected: int) -> list[object]:

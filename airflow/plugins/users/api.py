@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import aiohttp
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -20,7 +19,8 @@ from tenacity import (
 )
 from yarl import URL
 
-from users.answer import Answer, AskAgain, Refused, connection_trouble, users_in
+from users.answer import AskAgain, Refused, users_in
+from users.http_client import ConnectionFailed, HttpClient, Unfetchable
 from users.pace import Pace
 from users.request import MOST_USERS_A_PAGE, Page, Request
 
@@ -65,13 +65,8 @@ class UsersApi:
         self._patience = patience or Patience()
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(
-            total=self._patience.total_timeout, connect=self._patience.connect_timeout
-        )
-        self._session = aiohttp.ClientSession(
-            timeout=timeout,
-            connector=aiohttp.TCPConnector(limit=self._concurrency),
-            headers={"Accept": "application/json"},
+        self._http = HttpClient(
+            self._concurrency, self._patience.connect_timeout, self._patience.total_timeout
         )
         return self
 
@@ -81,7 +76,7 @@ class UsersApi:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        await self._http.aclose()
 
     async def arrivals(self, request: Request) -> AsyncGenerator[list[Page], None]:
         """Yields every page once, in the order in which they arrive.
@@ -144,9 +139,9 @@ class UsersApi:
                 f"USERS_API=bundled, and run again with the seed '{request.seed}' "
                 "for the same users."
             ) from None
-        except (Refused, aiohttp.ClientError, ValueError) as refused:
+        except Refused as refused:
             raise UsersApiError(
-                f"Page {number} of {request.pages} was not given by {url}: {refused or 'no reason'}"
+                f"Page {number} of {request.pages} was not given by {url}: {refused}"
                 " (1 try; another would not help). Check the address in USERS_API."
             ) from None
 
@@ -174,17 +169,13 @@ class UsersApi:
         await self._pace.turn()
         most_bytes = MOST_BYTES_BESIDES + expected * MOST_BYTES_A_USER
         try:
-            async with self._session.get(url) as response:
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > most_bytes:
-                        raise Refused(f"its body exceeds {most_bytes} bytes")
-                answer = Answer(response.status, response.headers, bytes(body))
-        except TimeoutError:
-            raise AskAgain("it did not answer in time") from None
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as broken:
-            raise AskAgain(f"the connection failed ({connection_trouble(broken)})") from None
+            answer = await self._http.get(str(url), most_bytes)
+        except TimeoutError as late:
+            raise AskAgain(f"it did not answer in time ({late})") from None
+        except ConnectionFailed as broken:
+            raise AskAgain(f"the connection failed ({broken})") from None
+        except Unfetchable as useless:
+            raise Refused(str(useless)) from None
         return users_in(answer, expected, datetime.now(UTC))
 
     def _wait_seconds(self, state: RetryCallState) -> float:

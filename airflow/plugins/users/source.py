@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import aiohttp
+from yarl import URL
 
-from users.answer import connection_trouble
+from users.http_client import ConnectionFailed, HttpClient, Unfetchable
 
 PUBLIC_URL = "https://randomuser.me/api/"
+# The answer that is asked for, one user, has about 1 KB.
+MOST_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,18 @@ def choose_source(
 
 async def _failure_of(url: str, timeout_seconds: float) -> str | None:
     """Why a users API cannot be used; None if it can."""
-    timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+    one_user = URL(url).extend_query({"results": "1", "inc": "login"})
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(url, params={"results": "1", "inc": "login"}) as response,
-        ):
-            if response.status != 200:
-                return f"it answered HTTP {response.status}"
-            answer = json.loads(await response.content.read(65_536))
+        async with aclosing(HttpClient(1, timeout_seconds, timeout_seconds)) as http:
+            answer = await http.get(str(one_user), MOST_BYTES)
+        if answer.status != HTTPStatus.OK:
+            return f"it answered HTTP {answer.status}"
+        page = json.loads(answer.body)
     except TimeoutError:
         return f"no answer within {timeout_seconds:g} s"
-    except aiohttp.ClientError as failure:
-        return connection_trouble(failure)
+    except (ConnectionFailed, Unfetchable) as failure:
+        return str(failure)
     except (ValueError, RecursionError):
         return "its answer is not JSON"
-    is_page = isinstance(answer, dict) and isinstance(answer.get("results"), list)
+    is_page = isinstance(page, dict) and isinstance(page.get("results"), list)
     return None if is_page else "its answer holds no users"
