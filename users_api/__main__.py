@@ -7,8 +7,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from aiohttp import web
+import uvloop
 
+from users_api.listening import listening
 from users_api.people import People
 from users_api.server import MOST_REQUESTS_AT_ONCE, UsersServer
 
@@ -54,16 +55,11 @@ async def serve(host: str, port: int, server: UsersServer) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        for address in runner.addresses:
-            log.info("the bundled users API listens on http://%s:%d/api/", address[0], address[1])
+    async with listening(server, host, port) as addresses:
+        for address in addresses:
+            log.info("the bundled users API listens on http://%s:%d/api/", *address)
         await stopped.wait()
         log.info("stopped")
-    finally:
-        await runner.cleanup()
 
 
 def main() -> int:
@@ -74,7 +70,7 @@ def main() -> int:
     )
     server = UsersServer(People(chosen.people_seed), chosen.latency_ms, chosen.most_requests)
     try:
-        asyncio.run(serve(chosen.host, chosen.port, server))
+        uvloop.run(serve(chosen.host, chosen.port, server))
     except OSError as refused:
         log.error("cannot listen on %s:%d: %s", chosen.host, chosen.port, refused.strerror)
         return 1

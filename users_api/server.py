@@ -1,12 +1,14 @@
-"""The HTTP side: routes, bounds and streaming of the answer."""
+"""The HTTP side, as an ASGI application: routes, bounds and streaming of the answer."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
+from urllib.parse import parse_qsl
 
-from aiohttp import web
-
+from users_api.asgi import Headers, Receive, Scope, Send, client_gone, send_start, send_whole
 from users_api.contract import Query, RefusedRequest, error_answer, parse_query
 from users_api.people import JsonObject, People
 
@@ -14,16 +16,16 @@ from users_api.people import JsonObject, People
 # requests (about 0.1 ms a person) nor sits in memory as a whole.
 SLICE = 50
 MOST_REQUESTS_AT_ONCE = 64
-SECONDS_TO_RETRY = "1"
-HEADERS = {
-    "Content-Type": "application/json; charset=utf-8",
-    "Cache-Control": "no-cache",
-    "Access-Control-Allow-Origin": "*",
-}
+SECONDS_TO_RETRY = b"1"
+JSON_HEADERS = [(b"Content-Type", b"application/json; charset=utf-8")]
+PAGE_HEADERS = [
+    *JSON_HEADERS,
+    (b"Cache-Control", b"no-cache"),
+    (b"Access-Control-Allow-Origin", b"*"),
+]
+PAGE_PATHS = {"/api", "/api/", "/api/1.4", "/api/1.4/"}
 # One encoder for all: json.dumps would build one for each call.
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class UsersServer:
@@ -37,21 +39,33 @@ class UsersServer:
         self._latency_seconds = latency_ms / 1000
         self._under_way = 0
 
-    def application(self) -> web.Application:
-        """The aiohttp application with all routes."""
-        application = web.Application(middlewares=[errors_as_json])
-        application.router.add_get("/health", self.health)
-        for path in ("/api", "/api/", "/api/1.4", "/api/1.4/"):
-            application.router.add_get(path, self.users)
-        return application
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; every refusal has the API's error shape."""
+        # An answer that is cut off at the server's end is no error of the application's.
+        with suppress(asyncio.CancelledError):
+            try:
+                await self._answer(scope, receive, send)
+            except RefusedRequest as refused:
+                retry = [(b"Retry-After", SECONDS_TO_RETRY)] if refused.status == 503 else []
+                body = json.dumps(error_answer(str(refused))).encode()
+                await send_whole(send, refused.status, JSON_HEADERS + retry, body)
 
-    async def health(self, _request: web.Request) -> web.StreamResponse:
-        """Tells that the server is there."""
-        return web.json_response({"status": "ok"})
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path not in PAGE_PATHS and path != "/health":
+            raise RefusedRequest(404, HTTPStatus.NOT_FOUND.phrase)
+        if scope["method"] not in ("GET", "HEAD"):
+            raise RefusedRequest(405, HTTPStatus.METHOD_NOT_ALLOWED.phrase)
+        if path == "/health":
+            await send_whole(send, 200, JSON_HEADERS, b'{"status": "ok"}')
+        else:
+            await self._users(scope["query_string"].decode(errors="replace"), receive, send)
 
-    async def users(self, request: web.Request) -> web.StreamResponse:
+    async def _users(self, query_string: str, receive: Receive, send: Send) -> None:
         """A page of people."""
-        query = parse_query(request.query)
+        parameters = parse_qsl(query_string, keep_blank_values=True)
+        # Of a parameter that is given twice, the first counts.
+        query = parse_query(dict(reversed(parameters)))
         if self._under_way >= self._most_requests:
             raise RefusedRequest(
                 503, f"{self._most_requests} requests are under way already: ask again shortly."
@@ -60,13 +74,10 @@ class UsersServer:
         try:
             await asyncio.sleep(self._latency_seconds)
             if query.results <= SLICE:
-                return web.Response(body="".join(self._parts(query)).encode(), headers=HEADERS)
-            response = web.StreamResponse(headers=HEADERS)
-            await response.prepare(request)
-            for part in self._parts(query):
-                await response.write(part.encode())
-            await response.write_eof()
-            return response
+                body = "".join(self._parts(query)).encode()
+                await send_whole(send, 200, PAGE_HEADERS, body)
+            else:
+                await _send_slices(receive, send, PAGE_HEADERS, self._parts(query))
         finally:
             self._under_way -= 1
 
@@ -85,16 +96,22 @@ class UsersServer:
         yield end + _text("}", "\n}", query)
 
 
-@web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Gives every refusal the API's error shape, also unknown paths and methods."""
+async def _send_slices(
+    receive: Receive, send: Send, headers: Headers, slices: Iterator[str]
+) -> None:
+    """Sends each slice as soon as it is made, and makes none for a client that is gone."""
+    gone = asyncio.create_task(client_gone(receive))
     try:
-        return await handler(request)
-    except RefusedRequest as refused:
-        headers = {"Retry-After": SECONDS_TO_RETRY} if refused.status == 503 else None
-        return web.json_response(error_answer(str(refused)), status=refused.status, headers=headers)
-    except web.HTTPException as refused:
-        return web.json_response(error_answer(refused.reason), status=refused.status)
+        await send_start(send, 200, headers)
+        for text in slices:
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            # Lets other requests go on, also where the client takes all at once.
+            await asyncio.sleep(0)
+            if gone.done():
+                return
+        await send({"type": "http.response.body"})
+    finally:
+        gone.cancel()
 
 
 def _text(compact: str, indented: str, query: Query) -> str:

@@ -4,18 +4,21 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import psycopg2
 import pytest
-from aiohttp import web
 
 from users.api import Patience, UsersApiError
 from users.ingest import Settings, Summary, ingest, seed_of_run
 from users.source import Source
 from users.store import StoreError
+from users_api.asgi import Application, Receive, Scope, Send, send_whole
+from users_api.listening import listening
 from users_api.people import People
 from users_api.server import UsersServer
 
@@ -23,34 +26,30 @@ QUICK = Patience(tries=2, first_wait=0.001, longest_wait=0.002)
 
 
 @contextmanager
-def serving(application: web.Application) -> Iterator[Source]:
+def serving(application: Application) -> Iterator[Source]:
     """Serves in a thread of its own: ingest() blocks the one it is called in."""
-    started = threading.Event()
+    started: Future[int] = Future()
     loop = asyncio.new_event_loop()
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    finished = asyncio.Event()
 
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(runner.setup())
-        loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
-        started.set()
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
+    async def run() -> None:
+        async with listening(application, "127.0.0.1", 0) as addresses:
+            started.set_result(addresses[0][1])
+            await finished.wait()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
-    assert started.wait(30)
     try:
-        yield Source(f"http://127.0.0.1:{runner.addresses[0][1]}/api/", "bundled", "a test")
+        yield Source(f"http://127.0.0.1:{started.result(30)}/api/", "bundled", "a test")
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(finished.set)
         thread.join()
+        loop.close()
 
 
 @pytest.fixture(scope="module")
 def bundled() -> Iterator[Source]:
-    with serving(UsersServer(People()).application()) as source:
+    with serving(UsersServer(People())) as source:
         yield source
 
 
@@ -102,13 +101,11 @@ def test_malformed_users_are_set_aside_and_the_others_stored(
     }
     bad: list[object] = [None, {"login": {}}, {**good, "email": "\0"}]
 
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(text=json.dumps({"results": [good, *bad]}))
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_whole(send, 200, [], json.dumps({"results": [good, *bad]}).encode())
 
-    application = web.Application()
-    application.router.add_get("/api/", answer)
     run_id = str(uuid4())
-    with serving(application) as source:
+    with serving(answer) as source:
         summary = ingest(source, users_dsn, 4, run_id)
 
     assert counts(summary) == (4, 1, 0, 0, 3)
@@ -126,15 +123,14 @@ def test_pages_stored_before_a_failure_stay(users_dsn: str) -> None:
     server = UsersServer(People())
     broken = {"2"}
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if request.query["page"] in broken:
-            return web.Response(status=500)
-        return await server.users(request)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if dict(parse_qsl(scope["query_string"].decode()))["page"] in broken:
+            await send_whole(send, 500, [], b"")
+        else:
+            await server(scope, receive, send)
 
-    application = web.Application()
-    application.router.add_get("/api/", answer)
     one_by_one = Settings(concurrency=1, page_size=10, api_patience=QUICK)
-    with serving(application) as source:
+    with serving(answer) as source:
         with pytest.raises(UsersApiError, match="Page 2 of 3"):
             ingest(source, users_dsn, 30, "run", seed, one_by_one)
         broken.clear()

@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,21 @@ def users_api(*options: str) -> Iterator[Running]:
         process.communicate()
 
 
+def received(client: socket.socket) -> bytes:
+    """What a connection gives until its end."""
+    everything = b""
+    with suppress(ConnectionResetError):
+        while some := client.recv(1 << 20):
+            everything += some
+    return everything
+
+
+def said_behind_the_first_line(running: Running) -> list[str]:
+    """The log of a process that has ended, without its times."""
+    assert running.process.stderr is not None
+    return [line.split(" ", 2)[2] for line in running.process.stderr.read().splitlines()]
+
+
 @pytest.fixture(scope="module")
 def api() -> Iterator[Running]:
     with users_api() as running:
@@ -94,6 +109,44 @@ def test_a_refusal_has_the_error_shape_of_the_api(api: Running, path: str, statu
     assert isinstance(answer["error"], str)
 
 
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize(("path", "status"), [("/api/", 405), ("/health", 405), ("/nowhere", 404)])
+def test_another_method_than_get_is_refused_in_the_same_shape(
+    api: Running, method: str, path: str, status: int
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(api.url + path, method=method), timeout=30)
+
+    assert refused.value.status == status
+    assert list(json.load(refused.value)) == ["error"]
+
+
+def test_head_gives_the_headers_of_get(api: Running) -> None:
+    url = f"{api.url}/api/?seed=s&results=2"
+    with urllib.request.urlopen(url, timeout=30) as get:
+        body = get.read()
+    head_only = urllib.request.Request(url, method="HEAD")
+    with urllib.request.urlopen(head_only, timeout=30) as head:
+        assert head.read() == b""
+        assert head.headers["Date"]
+        assert head.headers["Content-Length"] == str(len(body))
+        assert head.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert head.headers["Cache-Control"] == "no-cache"
+        assert head.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seed"),
+    [
+        ("seed=a+b%26c%C3%BC", "a b&cü"),
+        ("seed=first&seed=second", "first"),
+        ("seed=%FF", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_parameters_are_read_as_forms_send_them(api: Running, parameters: str, seed: str) -> None:
+    assert api.get(f"/api/?{parameters}")[1]["info"]["seed"] == seed
+
+
 def test_it_tells_that_it_is_healthy(api: Running) -> None:
     assert api.get("/health") == (200, {"status": "ok"})
 
@@ -118,18 +171,34 @@ def test_a_request_beyond_the_limit_is_told_to_come_back() -> None:
 
     assert len(answered) == 1
     assert answer.startswith(b"HTTP/1.1 503 ")
-    assert b"\r\nRetry-After: 1\r\n" in answer
+    assert b"\r\nretry-after: 1\r\n" in answer.lower()
 
 
-def test_it_stops_at_once_with_code_0_while_requests_are_under_way() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_with_code_0_while_requests_are_under_way(number: signal.Signals) -> None:
     with users_api("--latency-ms", "60000") as running:
         port = int(running.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(b"GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
             running.get("/health")
+            running.process.send_signal(number)
+
+            assert running.process.wait(timeout=20) == 0
+            assert received(client) == b""
+        assert said_behind_the_first_line(running) == ["INFO stopped"]
+
+
+def test_it_stops_at_once_while_a_client_does_not_take_its_answer() -> None:
+    with users_api() as running:
+        port = int(running.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /api/?results=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(8) == b"HTTP/1.1"
             running.process.send_signal(signal.SIGTERM)
 
             assert running.process.wait(timeout=20) == 0
+            assert not received(client).endswith(b"0\r\n\r\n")
+        assert said_behind_the_first_line(running) == ["INFO stopped"]
 
 
 def test_a_port_in_use_is_one_line_and_a_failure(api: Running) -> None:
