@@ -22,8 +22,9 @@ LEAST_PAUSE_SECONDS = 0.002
 AGE_SHARE = 0.1
 """A row is looked for again once it is older by this share: its latency is at most so much too high."""
 IDLE_SHARE = 3.0
-"""The watcher rests at least so many times as long as its last read took: at most a quarter of the
-time goes to reading."""
+"""The watcher rests so many times as long as its last read took: a quarter of the time goes to reading."""
+MOST_REST_SECONDS = 0.005
+"""But no longer: a read that waited for a pause of Cassandra's was no load, and rows come behind it."""
 CHECK_SECONDS = 1.0
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -205,7 +206,8 @@ class _Watch:
                 alive_at = ended
             if ended - alive_at > self._patience:
                 break
-            time.sleep(max(self._pause, IDLE_SHARE * (ended - began)))
+            rest = min(IDLE_SHARE * (ended - began), MOST_REST_SECONDS)
+            time.sleep(max(self._pause, rest))
         return self._seen[: self._wanted.value]
 
     @property

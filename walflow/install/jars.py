@@ -77,7 +77,8 @@ def install(steps: Steps) -> bool:
     Raises:
         WalflowError: Maven or the compiler failed, or Maven brought other files than the lock names.
     """
-    mark, wanted = DEPS / ".installed", digest([POM, LOCK, *sorted(CONNECT.glob("*.java"))])
+    made_from = [POM, LOCK, Path(__file__), *sorted(CONNECT.glob("*.java"))]
+    mark, wanted = DEPS / ".installed", digest(made_from)
     if mark.exists() and mark.read_text() == wanted:
         return False
     _fetch(steps)
