@@ -12,6 +12,8 @@ class Sizes:
     rates: tuple[int, ...]
     """Single-row transactions a second."""
     latency_seconds: int
+    """Of the pipeline, at each rate: longer than a batch, whose end is to count as often as it comes."""
+    peer_latency_seconds: int
     sustained_seconds: int
     backlog_events: int
     peer_events: int
@@ -34,6 +36,7 @@ QUICK = Sizes(
     warm_up_seconds=10,
     rates=(100, 1000),
     latency_seconds=5,
+    peer_latency_seconds=5,
     sustained_seconds=5,
     backlog_events=15_000,
     peer_events=15_000,
@@ -53,6 +56,7 @@ FULL = Sizes(
     warm_up_seconds=120,
     rates=(100, 1000, 3000),
     latency_seconds=180,
+    peer_latency_seconds=60,
     sustained_seconds=30,
     backlog_events=300_000,
     peer_events=200_000,

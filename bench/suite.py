@@ -171,7 +171,7 @@ class Suite:
     def _limits(self, running: Stack) -> Backlog:
         """Each station by itself; leaves a backlog in Kafka."""
         sizes = self._sizes
-        kafka_alone = partial(to_kafka.latency, running, PEER_RATE, sizes.latency_seconds)
+        kafka_alone = partial(to_kafka.latency, running, PEER_RATE, sizes.peer_latency_seconds)
         self.item("latency of Kafka", kafka_alone)
         self.item("limit.cassandra", lambda: cassandra_alone.measure(running, sizes.peer_events))
         running.start_over()
@@ -202,7 +202,7 @@ class Suite:
                 drained = drain(running, waiting, consumer.start, check=consumer.require_alive)
                 measured = backlog.of(drained, key, what, goal, stretch)
                 if goal is None:
-                    seconds = self._sizes.latency_seconds
+                    seconds = self._sizes.peer_latency_seconds
                     measured.add(latency.measure(running, PEER_RATE, seconds, name))
             finally:
                 consumer.stop()

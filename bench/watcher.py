@@ -22,7 +22,7 @@ LEAST_PAUSE_SECONDS = 0.002
 AGE_SHARE = 0.1
 """A row is looked for again once it is older by this share: its latency is at most so much too high."""
 IDLE_SHARE = 3.0
-"""The watcher rests so many times as long as its last read took: a quarter of the time goes to reading."""
+"""The watcher rests so many times as long as its last read took, and reads for a quarter of the time."""
 MOST_REST_SECONDS = 0.005
 """But no longer: a read that waited for a pause of Cassandra's was no load, and rows come behind it."""
 CHECK_SECONDS = 1.0

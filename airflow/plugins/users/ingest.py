@@ -9,6 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import chain
 
+import uvloop
+
 from users.api import Patience, UsersApi
 from users.request import Page, Request
 from users.source import Source
@@ -79,7 +81,7 @@ def ingest(
     how = settings or Settings()
     request = Request(source.url, users, seed or seed_of_run(run_id), how.page_size)
     log.info("%s; %d users in %d pages", source, users, request.pages)
-    return asyncio.run(_run(source, dsn, run_id, request, how))
+    return uvloop.run(_run(source, dsn, run_id, request, how))
 
 
 async def _run(source: Source, dsn: str, run_id: str, request: Request, how: Settings) -> Summary:
