@@ -23,8 +23,8 @@ METHOD = """\
 - **Latency** is counted from the moment at which a commit was due by an open-loop schedule, whether the
   sender was late or not, to the arrival of the answer of the first read in Cassandra that holds the row.
   Every watched row counts, those at the boundaries of Spark's batches too; up to {watched} rows a
-  second are watched, evenly spread. A row that never came fails the run. A run of the pipeline takes {latency}
-  seconds, one of a peer or limit {peer}.
+  second are watched, evenly spread. A row that never came fails the run. A run of the pipeline takes
+  {latency} seconds, one of a peer or limit {peer}.
 - **Sustained** rates: a transaction begins while fewer than a bounded number of events is not yet
   visible; the rate is all events over the time from the first commit to the last visible row.
 - **Drains**: from the first watched row that was found to the last one; afterwards the rows of both
