@@ -23,8 +23,7 @@ METHOD = """\
 - **Latency** is counted from the moment at which a commit was due by an open-loop schedule, whether the
   sender was late or not, to the arrival of the answer of the first read in Cassandra that holds the row.
   Every watched row counts, those at the boundaries of Spark's batches too; up to {watched} rows a
-  second are watched, evenly spread. A row that never came fails the run. A run of the pipeline takes
-  {latency} seconds, one of a peer or limit {peer}.
+  second are watched, evenly spread. A row that never came fails the run.
 - **Sustained** rates: a transaction begins while fewer than a bounded number of events is not yet
   visible; the rate is all events over the time from the first commit to the last visible row.
 - **Drains**: from the first watched row that was found to the last one; afterwards the rows of both
@@ -58,7 +57,6 @@ def page(result: Result, drawn: Mapping[str, str]) -> str:
     Args:
         drawn: title of a plot → its file, relative to the page.
     """
-    sizes = QUICK if result.sizes == QUICK.name else FULL
     parts = [
         "# Benchmarks",
         f"Measured on {result.began[:10]}, commit `{result.machine.commit}`, the {result.sizes} suite in"
@@ -68,9 +66,7 @@ def page(result: Result, drawn: Mapping[str, str]) -> str:
         _machine(result),
         "## How it is measured",
         METHOD.strip().format(
-            warm=sizes.warm_up_seconds,
-            latency=sizes.latency_seconds,
-            peer=sizes.peer_latency_seconds,
+            warm=(QUICK if result.sizes == QUICK.name else FULL).warm_up_seconds,
             watched=MAX_WATCHED_PER_SECOND,
             slow=SLOW_WRITE_MS,
         ),
