@@ -37,6 +37,11 @@ TABLE_GONE = re.compile(r"table \w+ does not exist")
 """In Cassandra's words (Schema.validateTable): nothing is wrong with the row, somebody has dropped the
 table. The next task makes it anew."""
 MAX_BACKOFF_SECONDS = 5.0
+CELL_BYTES = 16
+ROW_BYTES = 64
+"""What Cassandra counts beside the values against batch_size_fail_threshold: for each cell its write
+time, time to live and local deletion time (AbstractCell.dataSize), and for a row, with its partition,
+less than this."""
 
 
 class WriteFailed(Exception):
@@ -57,7 +62,7 @@ class _Group:
     replicas: object = None
     """Replica set of all its items."""
     size: int = 0
-    """Bytes of all its items."""
+    """Bytes of all its items, as Cassandra counts them."""
     whole: "_Group | None" = None
     """The group that this one is a part of, where a refused group is sent again item by item."""
     unfinished: int = 0
@@ -119,7 +124,7 @@ class GroupCommitWriter:
         Raises:
             WriteFailed: an earlier write could not be carried out.
         """
-        size = sum(len(v) for v in statement.values if isinstance(v, bytes))
+        size = _bytes_in_batch(statement)
         replicas = self._replicas_of(statement)
         if self._waiting >= self._pending_rows:
             self.push()
@@ -276,3 +281,11 @@ class GroupCommitWriter:
             self._failure = failure
             self._changed.notify_all()
         self._failed_for_good(failure)
+
+
+def _bytes_in_batch(statement: BoundStatement) -> int:
+    """What a statement adds to the size of a batch, at the most: an unset value is no cell."""
+    values = statement.values
+    return (
+        ROW_BYTES + CELL_BYTES * len(values) + sum(len(v) for v in values if isinstance(v, bytes))
+    )

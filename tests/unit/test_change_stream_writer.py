@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from change_stream.record import Record
-from change_stream.writer import GroupCommitWriter, WriteFailed
+from change_stream.writer import CELL_BYTES, ROW_BYTES, GroupCommitWriter, WriteFailed
 
 Outcome = Callable[[list[int]], Exception | None]
 REFUSAL: Exception = InvalidRequest("bad value")
@@ -44,6 +44,10 @@ INSERT = PreparedStatement(
 
 def record(number: int) -> Record:
     return Record("cdc.public.t", 0, number, 0, None, None)
+
+
+BESIDES = ROW_BYTES + 2 * CELL_BYTES
+"""What counts for a statement beside its two values."""
 
 
 def statement(number: int, text: str = "") -> BoundStatement:
@@ -244,8 +248,8 @@ def test_a_group_stays_within_its_rows() -> None:
 
 def test_a_group_stays_within_its_bytes_and_a_larger_row_goes_alone() -> None:
     session = Session(held=True)
-    with writing(session, group_bytes=100) as (writer, _):
-        for number, length in enumerate([0, 40, 40, 40, 500, 10, 10]):
+    with writing(session, group_bytes=2 * BESIDES + 100) as (writer, _):
+        for number, length in enumerate([0, 40, 40, 90, 500, 10, 10]):
             writer.write(record(number), statement(number, "x" * length))
         session.answer_all()
         writer.drain()
@@ -272,7 +276,7 @@ def test_a_group_never_spans_two_replica_sets() -> None:
 @given(
     lengths=st.lists(st.integers(0, 200), max_size=80),
     group_rows=st.integers(1, 10),
-    group_bytes=st.integers(1, 400),
+    group_bytes=st.integers(1, 1000),
     groups_in_flight=st.integers(1, 4),
     pending_rows=st.integers(1, 20),
 )
@@ -295,7 +299,7 @@ def test_everything_is_written_once_within_all_bounds_and_applied_in_order(
             writer.write(record(number), statement(number, "x" * length))
         writer.drain()
 
-    sizes = [[4 + lengths[number] for number in group] for group in session.sent]
+    sizes = [[BESIDES + 4 + lengths[number] for number in group] for group in session.sent]
     assert sorted(number for group in session.sent for number in group) == list(range(len(lengths)))
     assert all(len(size) <= group_rows for size in sizes)
     assert all(len(size) == 1 or sum(size) <= group_bytes for size in sizes)
