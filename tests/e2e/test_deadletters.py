@@ -84,7 +84,10 @@ def test_under_the_policy_halt_the_stream_stops_there_and_goes_on_once_the_cause
     stack: Stack, target: Session, eventually: Any, table: Table
 ) -> None:
     # A stream that is stopped repeats its batch: it must not meet another test's letters there.
-    eventually(lambda: stack.servers.last_commit_ms() > _newest_letter_ms(stack), True, seconds=90)
+    a_batch = stack.settings.stream.batch_seconds + 60
+    eventually(
+        lambda: stack.servers.last_commit_ms() > _newest_letter_ms(stack), True, seconds=a_batch
+    )
     target.execute(f"CREATE TABLE {table.name} (other text PRIMARY KEY)")
     deaths = _stream(stack)["restarts"]
     stack.servers.stop("stream")
