@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
-from users_api.asgi import Headers, Receive, Scope, Send, client_gone, send_start, send_whole
+from users_api.asgi import Receive, Scope, Send, client_gone, send_start, send_whole
 from users_api.contract import Query, RefusedRequest, error_answer, parse_query
 from users_api.people import JsonObject, People
 
@@ -77,7 +77,7 @@ class UsersServer:
                 body = "".join(self._parts(query)).encode()
                 await send_whole(send, 200, PAGE_HEADERS, body)
             else:
-                await _send_slices(receive, send, PAGE_HEADERS, self._parts(query))
+                await _send_slices(receive, send, self._parts(query))
         finally:
             self._under_way -= 1
 
@@ -96,13 +96,11 @@ class UsersServer:
         yield end + _text("}", "\n}", query)
 
 
-async def _send_slices(
-    receive: Receive, send: Send, headers: Headers, slices: Iterator[str]
-) -> None:
+async def _send_slices(receive: Receive, send: Send, slices: Iterator[str]) -> None:
     """Sends each slice as soon as it is made, and makes none for a client that is gone."""
     gone = asyncio.create_task(client_gone(receive))
     try:
-        await send_start(send, 200, headers)
+        await send_start(send, 200, PAGE_HEADERS)
         for text in slices:
             await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
             # Lets other requests go on, also where the client takes all at once.

@@ -1,7 +1,6 @@
 """Judges one answer of the users API: a page of users, a reason to ask again, or a refusal."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,10 +24,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and body as they came; of the headers only Retry-After, where it was sent."""
+    """Status, Retry-After header (None where it was not sent) and body, as they came."""
 
     status: int
-    headers: Mapping[str, str]
+    retry_after: str | None
     body: bytes
 
 
@@ -39,7 +38,7 @@ def users_in(answer: Answer, expected: int, now: datetime) -> list[object]:
     bodies that are not a page of users; Refused for any other status than 200.
     """
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= 500:
-        seconds = retry_after_seconds(answer.headers.get("Retry-After"), now)
+        seconds = retry_after_seconds(answer.retry_after, now)
         raise AskAgain(f"it answered {_status_text(answer)}", seconds)
     if answer.status != HTTPStatus.OK:
         raise Refused(f"it answered {_status_text(answer)}")

@@ -79,7 +79,7 @@ class _Transfer:
 
     def answer(self) -> Answer:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        return Answer(status, self._headers, bytes(self._body))
+        return Answer(status, self._retry_after, bytes(self._body))
 
     def failure(self, code: int, message: str) -> Exception:
         if code == pycurl.E_OPERATION_TIMEDOUT:
@@ -93,15 +93,15 @@ class _Transfer:
         return ConnectionFailed(message)
 
     def forget(self) -> None:
-        self._headers: dict[str, str] = {}
+        self._retry_after: str | None = None
         self._body = bytearray()
 
     def _take_header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):
             # Another answer begins: what came before was a redirect's.
-            self._headers.clear()
+            self._retry_after = None
         elif line[:12].lower() == b"retry-after:":
-            self._headers["Retry-After"] = line[12:].strip().decode("latin-1")
+            self._retry_after = line[12:].strip().decode("latin-1")
 
     def _take(self, chunk: bytes) -> int | None:
         self._body += chunk
