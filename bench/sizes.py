@@ -12,7 +12,7 @@ class Sizes:
     rates: tuple[int, ...]
     """Single-row transactions a second."""
     latency_seconds: int
-    """Of the pipeline, at each rate: longer than a batch, whose end is to count as often as it comes."""
+    """Of the pipeline, at each rate; FULL's are longer than a batch, so that its end counts too."""
     peer_latency_seconds: int
     sustained_seconds: int
     backlog_events: int
