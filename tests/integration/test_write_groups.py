@@ -22,8 +22,10 @@ def requests_of(session: Session) -> Iterator[list[ResponseFuture]]:
     """What the driver sends meanwhile."""
     sent: list[ResponseFuture] = []
     session.add_request_init_listener(sent.append)
-    yield sent
-    session.remove_request_init_listener(sent.append)
+    try:
+        yield sent
+    finally:
+        session.remove_request_init_listener(sent.append)
 
 
 @pytest.mark.parametrize("columns", [12, 50, 100, 400])
