@@ -129,7 +129,7 @@ class Suite:
             running.stop("stream")
             waiting = self._limits(running)
             self._consumer(
-                running, waiting, "drain", "this pipeline", _Stream(running), 15_000.0, 25_000.0
+                running, waiting, "drain", "this pipeline", _Stream(running), *backlog.DRAIN_GOALS
             )
             plain = plain_consumer.PlainConsumer(running)
             self._consumer(running, waiting, "drain.plain", plain_consumer.NAME, plain)

@@ -13,6 +13,7 @@ import io.debezium.service.spi.ServiceRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.connect.source.SourceRecord;
 
 /**
@@ -24,10 +25,12 @@ import org.apache.kafka.connect.source.SourceRecord;
  *       first event ends the wait, unless the batch before was handed over less than {@code
  *       poll.dispatch.interval.ms} ago: a batch is a transaction of Kafka's, which costs as much as dozens
  *       of events.
- *   <li>Debezium reads Connect's offsets to their end, which takes two requests of Kafka, after each
- *       transaction, and without events after each poll, to tell PostgreSQL what it may forget. Here it
- *       does so four times a second; where the task goes on after its end is said by those offsets, as
- *       ever.
+ *   <li>Debezium reads Connect's offsets to their end after each transaction, and without events after
+ *       each poll, to tell PostgreSQL what it may forget. Here it is told four times a second, of the
+ *       last batch whose transaction is complete, which nobody has to read: {@code
+ *       exactly.once.support=required} stores a batch's offset in that transaction, and only then says
+ *       that its records are committed (Connect's ExactlyOnceWorkerSourceTask). Where the task goes on
+ *       after its end is said by those offsets, as ever.
  * </ul>
  */
 public final class PromptPostgresTask extends PostgresConnectorTask {
@@ -40,6 +43,9 @@ public final class PromptPostgresTask extends PostgresConnectorTask {
   private long handedOverAt = System.nanoTime();
   private long nanosBetweenBatches;
   private int mostEvents;
+  private boolean exactlyOnce;
+  private SourceRecord lastHandedOver;
+  private volatile SourceRecord lastStored;
   private ServiceRegistry services;
   private GatheringQueue<?> queue;
 
@@ -60,10 +66,11 @@ public final class PromptPostgresTask extends PostgresConnectorTask {
     mostEvents = config.getInteger(CommonConnectorConfig.MAX_BATCH_SIZE);
     nanosBetweenBatches =
         TimeUnit.MILLISECONDS.toNanos(config.getLong(CommonConnectorConfig.POLL_DISPATCH_INTERVAL_MS));
-    var coordinator = super.start(ofSingleEvents(config));
+    exactlyOnce = "required".equalsIgnoreCase(config.getString("exactly.once.support"));
+    var started = super.start(ofSingleEvents(config));
     queue =
         (GatheringQueue<?>) services.tryGetService(QueueProviderService.class).getQueueProvider();
-    return coordinator;
+    return started;
   }
 
   /** A poll of Debezium's queue ends without a wait only when it has a whole batch, so of one event. */
@@ -79,7 +86,7 @@ public final class PromptPostgresTask extends PostgresConnectorTask {
   @Override
   public List<SourceRecord> doPoll() throws InterruptedException {
     if (queue.await(1, NANOS_IDLE) == 0) {
-      return super.doPoll();
+      return handedOver(super.doPoll());
     }
     long left = nanosBetweenBatches - (System.nanoTime() - handedOverAt);
     int events = Math.min(queue.await(mostEvents, left), mostEvents);
@@ -88,7 +95,22 @@ public final class PromptPostgresTask extends PostgresConnectorTask {
     while (records.size() < events) {
       records.addAll(super.doPoll());
     }
+    return handedOver(records);
+  }
+
+  private List<SourceRecord> handedOver(List<SourceRecord> records) {
+    if (!records.isEmpty()) {
+      lastHandedOver = records.get(records.size() - 1);
+    }
     return records;
+  }
+
+  /** Also of a record that a transform dropped; what came before it is in its transaction or an earlier one. */
+  @Override
+  public void commitRecord(SourceRecord record, RecordMetadata metadata) {
+    if (record == lastHandedOver) {
+      lastStored = record;
+    }
   }
 
   @Override
@@ -97,6 +119,19 @@ public final class PromptPostgresTask extends PostgresConnectorTask {
     if (now - flushedAt >= NANOS_BETWEEN_FLUSHES) {
       flushedAt = now;
       super.commit();
+    }
+  }
+
+  @Override
+  public void performCommit() {
+    if (!exactlyOnce) {
+      super.performCommit();
+      return;
+    }
+    SourceRecord stored = lastStored;
+    var told = coordinator;
+    if (stored != null && told != null) {
+      told.commitOffset(stored.sourcePartition(), stored.sourceOffset());
     }
   }
 }

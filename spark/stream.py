@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from change_stream.commit_log import CommitLog
 from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import cassandra_session
 from change_stream.deadletters import Halted
+from change_stream.executor_watch import PATIENCE_SECONDS, ExecutorWatch
 from change_stream.packing import PACKED
 from change_stream.patience import AWAY, patiently
 from change_stream.restart_requests import RestartRequests
@@ -100,20 +102,21 @@ def run(spark: SparkSession, settings: Settings, config: StreamConfig) -> None:
 
     Raises:
         StreamingQueryException, TaskFailed: it failed too often, or is to stop.
-        WalflowError: Cassandra is away for longer than `write_retry_seconds`.
+        WalflowError: Cassandra is away for longer than `write_retry_seconds`, or the application's
+            executor for longer than Spark takes to replace one.
     """
     failures: list[float] = []
     supervision = settings.supervision
     session = _session(config)
     requests, told, commit_log = RestartRequests(session), TaskFailures(session), CommitLog(session)
-    watch = _watch(settings, config)
+    watch, executors = _watch(settings, config), ExecutorWatch(partial(_executors, spark))
     while True:
         try:
             request = _answered(config, requests.take_up)
             _answered(config, commit_log.begin)
             watch.begin()
             query = start(spark, settings, config)
-            _run_until_asked(query, requests, request, told, watch, commit_log)
+            _run_until_asked(query, requests, request, told, watch, commit_log, executors)
         except (StreamingQueryException, TaskFailed) as error:
             failures.append(time.time())
             about = fields_of_reason(_cause(error), config.topic_prefix)
@@ -182,10 +185,22 @@ def _run_until_asked(
     told: TaskFailures,
     watch: TopicWatch,
     commit_log: CommitLog,
+    executors: ExecutorWatch,
 ) -> None:
     """Until a restart is asked for, a task tells of a failure, there are topics that it lacks, or what
-    was written has to be written again."""
+    was written has to be written again.
+
+    Raises:
+        WalflowError: it has no executor, and will get none.
+    """
     while not query.awaitTermination(POLL_SECONDS):
+        if executors.are_lost():
+            raise WalflowError(
+                f"Spark's master has given the stream no executor for {PATIENCE_SECONDS:.0f} s after the"
+                " last was lost: the stream begins anew as another application. See"
+                f" {ticked('status')}.",
+                ExitCode.NOT_READY,
+            )
         try:
             asked, failure = requests.newest() != before, told.of(str(query.runId))
             lost = commit_log.may_have_lost()
@@ -204,6 +219,11 @@ def _run_until_asked(
             raise failure
         if asked or new or lost:
             return
+
+
+def _executors(spark: SparkSession) -> int:
+    """How many are alive; Spark counts the driver among them."""
+    return len(spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()) - 1
 
 
 def _ends_the_stream(error: StreamingQueryException | TaskFailed) -> bool:

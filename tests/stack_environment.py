@@ -16,6 +16,8 @@ STACK = {
     "WALFLOW_INGEST__SCHEDULE": "none",
     # Each table that a test captures takes two for good, one for each partition of its topic.
     "WALFLOW_STREAM__SLOTS": "48",
+    # So that batches end in the midst of what is tested.
+    "WALFLOW_STREAM__BATCH_SECONDS": "120",
     **table_rules.ENVIRONMENT,
 }
 

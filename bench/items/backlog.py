@@ -4,8 +4,9 @@ from bench.figure import HIGHER, Figure, Measured, Series
 from bench.measure import Backlog, Drained, drain, fill, rate_over_time
 from bench.stack import Stack
 
+DRAIN_GOALS = (15_000.0, 25_000.0)
 SNAPSHOT_GOALS = (12_000.0, 20_000.0)
-"""Rows a second: the one to reach, and the one to try for."""
+"""Events and rows a second: the one to reach, and the one to try for."""
 
 
 def load_into_kafka(stack: Stack, events: int) -> Backlog:

@@ -1,11 +1,12 @@
 """Item 8: how time and memory grow with partitions, tables, row width and backlog."""
 
 from bench.figure import HIGHER, Figure, Measured, Series
-from bench.items.backlog import load_into_kafka
+from bench.items.backlog import DRAIN_GOALS, load_into_kafka
 from bench.measure import Backlog, Drained, drain, fill
 from bench.rows import USERS, Table, like_users, wide
 from bench.stack import SOURCE_SIDE, STREAM_SIDE, Shape, Stack, stack
 
+GOALS = {"growth.backlog.1000000": DRAIN_GOALS}
 MOST_REAL_TIME_TABLES = 10
 """Each partition keeps a Python worker in real-time mode, of some 120 MB."""
 
@@ -81,10 +82,11 @@ def _grown(name: str, what: str, points: list[tuple[int, Drained]]) -> Measured:
     for role in ("python-workers", "spark-executor", "cassandra", "connect"):
         memory[role] = [(float(x), d.cost.peak_megabytes.get(role, 0.0)) for x, d in points]
     rates = [(float(x), round(d.events_per_second, 1)) for x, d in points]
-    figures = [
-        Figure(f"growth.{name}.{int(x)}", f"drain at {int(x)} {what}", "events/s", (rate,), HIGHER)
-        for x, rate in rates
-    ]
+    figures = []
+    for x, rate in rates:
+        key = f"growth.{name}.{int(x)}"
+        text = f"drain at {int(x)} {what}"
+        figures.append(Figure(key, text, "events/s", (rate,), HIGHER, *GOALS.get(key, ())))
     return Measured(
         figures,
         [

@@ -79,13 +79,14 @@ def consume(topic: str, partition: int) -> None:
                 record = Record(topic, partition, r.offset, r.timestamp, r.key, r.value)
                 short = connected.shortcuts.statement(record)
                 if short is not None:
-                    target.write(record, short)
+                    target.write(record, short, more=True)
                     continue
                 found = connected.interpreter.change(record)
                 if found is None:
                     continue
                 for mutation in connected.interpreter.interpret(record, *found).mutations:
                     target.write(record, connected.statements.bind(mutation))
+            target.push()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ class CommitLog:
         self._run: int | None = None
         self._lag_seconds = 0.0
 
+    @property
+    def run(self) -> int | None:
+        """The node's `gossip_generation` as `begin` saw it; None: there are several nodes."""
+        return self._run
+
     def begin(self) -> None:
         """Called before the first of the writes that are to be proven."""
         run = self._run_of_node()

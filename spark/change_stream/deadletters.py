@@ -104,6 +104,12 @@ class DeadLetters:
             while self._unconfirmed:
                 self._confirm_oldest()
 
+    @property
+    def are_stored(self) -> bool:
+        """Whether Kafka has every one, without waiting for it."""
+        with self._lock:
+            return all(future.succeeded() for future, _ in self._unconfirmed)
+
     def _confirm_oldest(self) -> None:
         future, size = self._unconfirmed[0]
         future.get(timeout=CONFIRMATION_SECONDS)

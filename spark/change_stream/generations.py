@@ -26,6 +26,10 @@ class Generations:
         known = self._known.get(topic)
         return self._look_up([topic])[topic] if known is None else known
 
+    def known(self, topic: str) -> tuple[Generation, ...]:
+        """Those that this process stamps by at present, without asking anybody; none before `of`."""
+        return self._known.get(topic, ())
+
     def refresh(self) -> None:
         """Read every known topic's anew: called where a task begins."""
         if self._known:

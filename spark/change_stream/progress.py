@@ -1,6 +1,6 @@
 """How far each partition is applied, kept in Cassandra about once a second.
 
-Spark's checkpoint moves once a batch, which is once a minute in real-time mode.
+Spark's checkpoint moves once a batch, which in real-time mode is once in `stream.batch_seconds`.
 """
 
 import threading
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from cassandra.cluster import Session
 
+from change_stream.marks import Mark
 from change_stream.record import Record
 
 INTERVAL_SECONDS = 1.0
@@ -20,15 +21,23 @@ class Progress:
     Args:
         committed_us: tells when a record's change was committed, microseconds since the epoch, or
             None; it is asked for the records that are written down only.
+        mark_of: the mark to write when everything before a record is applied, or None: something
+            of it is not yet where it belongs.
     """
 
-    def __init__(self, session: Session, committed_us: Callable[[Record], int | None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        committed_us: Callable[[Record], int | None],
+        mark_of: Callable[[Record], Mark | None],
+    ) -> None:
         self._session = session
         self._committed_us = committed_us
+        self._mark_of = mark_of
         self._insert = session.prepare(
             "INSERT INTO walflow.stream_progress"
-            " (topic, partition, applied_offset, source_time, committed_at, applied_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)"
+            " (topic, partition, applied_offset, source_time, committed_at, applied_at, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         self._lock = threading.Lock()
         self._newest: tuple[Record, int] | None = None
@@ -73,5 +82,6 @@ class Progress:
                 record.timestamp_ms,
                 None if committed_us is None else committed_us // 1000,
                 applied_ms,
+                self._mark_of(record),
             ),
         )

@@ -17,16 +17,21 @@ from change_stream.config import StreamConfig
 from change_stream.connections import Connections, connections, writer
 from change_stream.deadletters import DeadLetters
 from change_stream.letter import Kind
+from change_stream.marks import AppliedBefore, Mark, batch_name
 from change_stream.packing import unpacked
 from change_stream.patience import AWAY, patiently
 from change_stream.progress import Progress
 from change_stream.record import Record, Undecodable
+from change_stream.stamps import NoGeneration, stamp
 from change_stream.task_failures import TaskFailures
 from change_stream.truncation import GenerationOpened
 from walflow.logs import configure
 
+QUERY = "sql.streaming.queryId"
 QUERY_RUN = "spark.jobGroup.id"
-"""Spark's local property that holds the id of a streaming query's present run."""
+BATCH = "streaming.sql.batchId"
+"""Spark's local properties that hold the ids of a streaming query (its checkpoint's), of its present run
+and of the batch."""
 
 TELL_SECONDS = 10.0
 """How long a task that ends tries to say why."""
@@ -62,7 +67,21 @@ class _Task:
         )
         self._program = config.program
         self._seconds = config.retry_seconds
-        self._progress = Progress(self._connected.session, self._connected.interpreter.committed_us)
+        self._batch = batch_name(
+            self._context.getLocalProperty(QUERY),
+            self._context.getLocalProperty(BATCH),
+            self._connected.commit_log.run,
+        )
+        self._applied_before = AppliedBefore(
+            self._connected.session,
+            self._batch,
+            self._connected.interpreter.stamp,
+            config.topic_prefix,
+            config.retry_seconds,
+        )
+        self._progress = Progress(
+            self._connected.session, self._connected.interpreter.committed_us, self._mark
+        )
         self._failures = TaskFailures(self._connected.session)
         self._run = self._context.getLocalProperty(QUERY_RUN) or ""
         self._writer = writer(
@@ -95,6 +114,8 @@ class _Task:
         self._progress.report()
 
     def _apply(self, record: Record) -> None:
+        if self._applied_before.has(record):
+            return
         connected = self._connected
         short = connected.shortcuts.statement(record)
         if short is not None:
@@ -122,6 +143,16 @@ class _Task:
             if interpreted.unknown:
                 reason_of_loss = _incomplete(found[1], interpreted.unknown, self._program)
                 self._dead_letters.put(record, reason_of_loss, Kind.INCOMPLETE)
+
+    def _mark(self, record: Record) -> Mark | None:
+        """The mark behind a record, by the stamps that this task writes; of the timer's thread."""
+        if not self._dead_letters.are_stored:
+            return None
+        generations = self._connected.generations.known(record.topic)
+        try:
+            return Mark(self._batch, stamp(generations, record.partition, record.offset))
+        except NoGeneration:
+            return None
 
     def _refused(self, record: Record, reason: str) -> None:
         self._dead_letters.put(record, reason, Kind.REFUSED)

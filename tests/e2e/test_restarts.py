@@ -1,20 +1,26 @@
 """Processes that die, and the stack taken down and up again."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import psycopg2
 import pytest
 import requests
+from cassandra.cluster import Session
 
+from change_stream.executor_watch import PATIENCE_SECONDS
 from tests.conftest import Stack
 from tests.e2e.tables import sides_are_equal, source_rows
+from tests.servers import EXECUTOR
 from walflow.stack.cassandra import cluster
 
 DYING = "e2e_dying"
 ROWS = 30_000
+PASSED_OVER = 2_000
 
 
 def _status(stack: Stack, name: str) -> Any:
@@ -63,6 +69,22 @@ def test_a_killed_master_of_spark_takes_up_the_stream_again(
     assert stack.servers.run_of("stream") == stream
 
 
+@pytest.mark.only("local", "an executor is killed while its worker is paused")
+def test_a_stream_whose_executor_is_gone_for_good_begins_anew_and_gets_another(
+    stack: Stack, source: Any, eventually: Any
+) -> None:
+    """Spark's master may count an executor for ever that is gone: there is room beside it."""
+    (worker,) = _alive_workers(stack)
+    assert worker["coresfree"] >= worker["coresused"] > 0
+    assert worker["memoryfree"] >= worker["memoryused"] > 0
+    stream = stack.servers.run_of("stream")
+    with stack.servers.paused("spark-worker"):
+        stack.servers.kill(EXECUTOR)
+        _insert(source)
+        eventually(lambda: stack.servers.run_of("stream") != stream, True, PATIENCE_SECONDS + 60)
+    eventually(lambda: sides_are_equal(stack.settings), True, 120)
+
+
 def test_what_a_killed_node_had_acknowledged_and_lost_is_written_again(
     stack: Stack, source: Any, eventually: Any
 ) -> None:
@@ -88,10 +110,55 @@ def test_what_a_killed_node_had_acknowledged_and_lost_is_written_again(
             cursor.execute(f"DROP TABLE {DYING}")
 
 
+def test_a_batch_that_runs_again_passes_over_what_was_applied(
+    stack: Stack, source: Any, target: Session, eventually: Any
+) -> None:
+    within_a_batch = False
+    while not within_a_batch:  # where one had just ended there is nothing to pass over
+        ended = stack.servers.last_commit_ms()
+        all_applied = _applied(stack, target) + PASSED_OVER
+        with source.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO created_users (id, first_name, last_name)"
+                f" SELECT gen_random_uuid(), 'A', 'L' FROM generate_series(1, {PASSED_OVER})"
+            )
+        eventually(lambda least=all_applied: _applied(stack, target) >= least, True, 60)
+        stack.servers.kill("stream")
+        killed = datetime.now(UTC).isoformat()
+        eventually(lambda: _status(stack, "stream")["state"], "ready", 180)
+        within_a_batch = stack.servers.last_commit_ms() == ended
+    eventually(lambda: _passed_over(stack, killed) > PASSED_OVER - 10, True)
+    _insert(source)
+    eventually(lambda: sides_are_equal(stack.settings), True)
+
+
+def _applied(stack: Stack, target: Session) -> int:
+    """The sum of the offsets up to which the users' topic is told to be applied."""
+    told = "SELECT applied_offset FROM walflow.stream_progress WHERE topic = %s"
+    return sum(r["applied_offset"] for r in target.execute(told, (stack.settings.source_topic,)))
+
+
+def _passed_over(stack: Stack, since: str) -> int:
+    """How many records the stream's tasks passed over after a moment, an ISO time of UTC."""
+    log = stack.walflow("logs", "executor", "-n", "100000").stdout
+    told = re.findall(r"time=(\S+) .* broke off.* passed_over=(\d+)", log)
+    return sum(int(count) for time, count in told if time > since)
+
+
 def _workers_and_applications(stack: Stack) -> tuple[int, int]:
     """How many the master knows; a worker that has come back has told it of its executors."""
-    told = requests.get(f"http://{stack.settings.address('spark_master_ui')}/json/", timeout=10)
-    return told.json()["aliveworkers"], len(told.json()["activeapps"])
+    told = _master(stack)
+    return told["aliveworkers"], len(told["activeapps"])
+
+
+def _alive_workers(stack: Stack) -> list[Any]:
+    return [worker for worker in _master(stack)["workers"] if worker["state"] == "ALIVE"]
+
+
+def _master(stack: Stack) -> Any:
+    """What Spark's master tells of itself."""
+    url = f"http://{stack.settings.address('spark_master_ui')}/json/"
+    return requests.get(url, timeout=10).json()
 
 
 def test_down_leaves_nothing_behind_and_up_again_loses_nothing(

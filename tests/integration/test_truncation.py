@@ -129,6 +129,7 @@ def table(stack: Stack) -> Iterator[Table]:
     config = replace(config, retry_seconds=config.retry_seconds + random.random())  # of its own
     name = f"t{uuid4().hex[:8]}"
     topic = f"test.public.{name}"
+    connected = connections(config)
     admin = kafka.KafkaAdminClient(bootstrap_servers=config.bootstrap_servers)
     admin.create_topics([NewTopic(topic, 2, 1)])
     yield Table(
@@ -137,8 +138,9 @@ def table(stack: Stack) -> Iterator[Table]:
         config.bootstrap_servers,
         _register(config.registry_url, f"{topic}-key", KEY),
         _register(config.registry_url, f"{topic}-value", ENVELOPE),
-        connections(config),
+        connected,
     )
+    connected.session.cluster.shutdown()
     admin.delete_topics([topic])
     admin.close()
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import ResponseFuture, Session
 
-from change_stream.config import stream_config
+from change_stream.config import StreamConfig, stream_config
 from change_stream.connections import connections, writer
 from change_stream.record import Record
 from tests.conftest import Stack
@@ -15,6 +15,15 @@ from walflow.stack.spark import addresses
 
 ROWS = 640
 TOPIC = "test.public.wide"
+
+
+@pytest.fixture(scope="module")
+def config(stack: Stack) -> Iterator[StreamConfig]:
+    """The stream's; its connections end with this module."""
+    config = stream_config(stack.settings, addresses(stack.settings))
+    yield config
+    connections(config).session.cluster.shutdown()
+    connections.cache_clear()
 
 
 @contextmanager
@@ -29,8 +38,7 @@ def requests_of(session: Session) -> Iterator[list[ResponseFuture]]:
 
 
 @pytest.mark.parametrize("columns", [12, 50, 100, 400])
-def test_cassandra_takes_full_groups_of_wide_rows_whole(stack: Stack, columns: int) -> None:
-    config = stream_config(stack.settings, addresses(stack.settings))
+def test_cassandra_takes_full_groups_of_wide_rows_whole(config: StreamConfig, columns: int) -> None:
     session = connections(config).session
     table = f"spark_streams.w{uuid4().hex[:8]}"
     names = [f"c{number:03}" for number in range(columns)]

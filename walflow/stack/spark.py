@@ -54,6 +54,10 @@ READ_BY_STREAM = (
 SLOTS_OF_COUNTS = 2
 BYTES_OF_SOCKET = len("/.00000000-0000-0000-0000-000000000000.sock")
 RECOVERY_SECONDS = 10
+OFFERED = 8
+"""How many executors the worker has room for by its own account. It has one, as the application takes no
+more (spark.cores.max); but the master may count one for ever that is gone, and the next application
+needs room beside that (spark/change_stream/executor_watch.py)."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ def worker_command(settings: Settings, place: Place = HERE) -> tuple[str, ...]:
         *(SPARK_CLASS, "org.apache.spark.deploy.worker.Worker"),
         *("--host", place.worker, "--webui-port", str(settings.ports.of("spark_worker_ui"))),
         # More slots than cores: a real-time task keeps its slot and mostly waits.
-        *("--cores", str(_slots(settings))),
-        *("--memory", f"{settings.heap_megabytes.spark_executor + 256}m"),
+        *("--cores", str(OFFERED * _slots(settings))),
+        *("--memory", f"{OFFERED * (settings.heap_megabytes.spark_executor + 256)}m"),
         *("--work-dir", str(_work(settings))),
         _master_url(settings, place),
     )
