@@ -117,18 +117,19 @@ def note_reset(settings: Settings, connector: str) -> None:
     )
 
 
-def slot_is_lost(settings: Settings) -> bool:
-    """Whether PostgreSQL has given up the slot.
+def slot_is_missing(settings: Settings) -> bool:
+    """Whether there is no slot, or PostgreSQL has given it up.
 
-    Debezium does not tell: it waits for such a slot half an hour, RUNNING, before it fails
-    (PostgresConnection.readReplicationSlotInfo: 900 attempts, 2 s apart).
+    Connect does not tell at every moment. Debezium waits for a slot that is given up half an hour,
+    RUNNING, before it fails (PostgresConnection.readReplicationSlotInfo: 900 attempts, 2 s apart); and
+    of one that is gone it fails, but runs again for moments whenever it is restarted.
 
     Raises:
         WalflowError: PostgreSQL does not answer.
     """
     with connected(settings) as connection, connection.cursor() as cursor:
         slot = _slot(cursor)
-    return slot is not None and slot.is_lost
+    return slot is None or slot.is_lost
 
 
 def _slot(cursor: Any) -> Slot | None:

@@ -12,7 +12,7 @@ import psutil
 from walflow.advice import ticked, typed
 from walflow.connect_api import ConnectApi, ConnectorState
 from walflow.errors import WalflowError
-from walflow.recovery import Loss, find_loss, slot_is_lost
+from walflow.recovery import Loss, find_loss, slot_is_missing
 from walflow.settings import Settings
 from walflow.stack import restarts
 from walflow.stack.catalogue import services
@@ -118,7 +118,7 @@ def connector_healths(
 def _loss(settings: Settings, states: Sequence[ConnectorState]) -> Loss | None:
     """What there is to recover from; PostgreSQL is asked even where every connector runs."""
     with contextlib.suppress(WalflowError):
-        if any(state.has_failed for state in states) or slot_is_lost(settings):
+        if any(state.has_failed for state in states) or slot_is_missing(settings):
             return find_loss(settings)
     return None
 
