@@ -19,6 +19,14 @@ def _processes(stack: Stack, service: str) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+def _command(process: psutil.Process) -> list[str]:
+    """Empty for one that has just ended, also where its parent has yet to wait for it."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_groups_of_writes_do_not_wait_for_acknowledgements_of_tcp(stack: Stack) -> None:
     session = cassandra_session(stream_config(stack.settings, addresses(stack.settings)))
     try:
@@ -34,7 +42,7 @@ def test_records_reach_python_by_unix_sockets(stack: Stack) -> None:
     daemons = [
         process
         for process in _processes(stack, "spark-worker")
-        if "change_stream.worker_daemon" in process.cmdline()
+        if "change_stream.worker_daemon" in _command(process)
     ]
     assert daemons
     for process in daemons:
