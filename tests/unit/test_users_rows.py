@@ -1,4 +1,4 @@
-"""Users as COPY text and as jsonb hold whatever text a user holds."""
+"""Users as JSON hold whatever text a user holds."""
 
 import json
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from users.rows import copy_text, payload
+from users.rows import payload, recordset
 from users.user import CreatedUser
 
 STORABLE = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -22,17 +22,14 @@ def user(first_name: str, gender: str | None) -> CreatedUser:
 
 
 @given(STORABLE, STORABLE | st.none())
-def test_no_text_breaks_out_of_its_field(first_name: str, gender: str | None) -> None:
-    line = copy_text([user(first_name, gender)])
+def test_each_user_is_an_object_with_the_table_s_columns(
+    first_name: str, gender: str | None
+) -> None:
+    (row,) = json.loads(recordset([user(first_name, gender)]))
 
-    assert line.count("\n") == 1
-    assert line.endswith("\n")
-    assert line.count("\t") == 11
-    assert "\r" not in line
-
-
-def test_null_is_not_the_text_that_looks_like_it() -> None:
-    assert copy_text([user("\\N", None)]).split("\t")[1:4] == ["\\\\N", "L", "\\N"]
+    assert (row["first_name"], row["gender"], row["phone"]) == (first_name, gender, None)
+    assert row["id"] == "00000000-0000-0000-0000-000000000001"
+    assert datetime.fromisoformat(row["dob"]) == datetime(1966, 6, 26, 11, 50, 25, 558_000, UTC)
 
 
 def test_a_plain_user_is_kept_as_json() -> None:

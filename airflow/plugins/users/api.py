@@ -17,7 +17,6 @@ from tenacity import (
     stop_after_attempt,
     wait_random_exponential,
 )
-from yarl import URL
 
 from users.answer import AskAgain, Refused, users_in
 from users.http_client import ConnectionFailed, HttpClient, Unfetchable
@@ -83,14 +82,14 @@ class UsersApi:
 
         Those that arrived while the reader was busy come together, so that a reader for whom a list
         takes hardly longer than a page keeps up with small pages; together they have no more users
-        than the largest page may. At most three times
-        ``concurrency`` pages are in memory, whatever the request's size. Close the iterator
+        than the largest page may. In memory are ``concurrency`` pages and
+        two such lists at the most, whatever the request's size. Close the iterator
         (contextlib.aclosing) if you leave it early. Raises UsersApiError, behind all that arrived
         before.
         """
         numbers = iter(range(1, request.pages + 1))
         most_pages = MOST_USERS_A_PAGE // request.page_size
-        arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(self._concurrency)
+        arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(min(self._concurrency, most_pages))
 
         async def fetch_one_after_another() -> None:
             # The iterator is shared: each worker takes the next page that nobody has taken.
@@ -145,14 +144,14 @@ class UsersApi:
                 " (1 try; another would not help). Check the address in USERS_API."
             ) from None
 
-    async def _tried(self, url: URL, expected: int) -> list[object]:
+    async def _tried(self, url: str, expected: int) -> list[object]:
         """One try, and further ones once it has failed: tenacity takes 60 µs of a call that does not."""
         try:
             return await self._try_once(url, expected)
         except AskAgain as failure:
             failures = [failure]
 
-        async def again(url: URL) -> list[object]:
+        async def again(url: str) -> list[object]:
             if failures:
                 raise failures.pop()
             return await self._try_once(url, expected)
@@ -165,11 +164,11 @@ class UsersApi:
         )
         return await attempts(again, url)
 
-    async def _try_once(self, url: URL, expected: int) -> list[object]:
+    async def _try_once(self, url: str, expected: int) -> list[object]:
         await self._pace.turn()
         most_bytes = MOST_BYTES_BESIDES + expected * MOST_BYTES_A_USER
         try:
-            answer = await self._http.get(str(url), most_bytes)
+            answer = await self._http.get(url, most_bytes)
         except TimeoutError as late:
             raise AskAgain(f"it did not answer in time ({late})") from None
         except ConnectionFailed as broken:

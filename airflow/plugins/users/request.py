@@ -1,6 +1,7 @@
 """What is asked of a users API, cut into pages, and what a page is."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from yarl import URL
 
@@ -39,11 +40,15 @@ class Request:
         """How many users are asked for on a page, counted from 1."""
         return min(self.page_size, self.users - (page - 1) * self.page_size)
 
-    def url_of(self, page: int) -> URL:
+    def url_of(self, page: int) -> str:
         """The address of a page, counted from 1."""
-        return URL(self.url).update_query(
-            {"results": self.users_on(page), "seed": self.seed, "page": page}
-        )
+        return f"{self._address}&results={self.users_on(page)}&page={page}"
+
+    @cached_property
+    def _address(self) -> str:
+        """What all pages have in common; to make it anew takes longer than to send the request."""
+        own = URL(self.url).with_fragment(None).without_query_params("results", "page")
+        return str(own.update_query({"seed": self.seed}))
 
 
 @dataclass(frozen=True)

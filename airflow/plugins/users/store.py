@@ -1,6 +1,5 @@
 """Writes users into PostgreSQL: a batch is one transaction, and a repeated one changes nothing."""
 
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from users.rows import copy_text, payload
-from users.statements import COPY_INCOMING, CREATE_INCOMING, SET_ASIDE, UPSERT
+from users.rows import payload, recordset
+from users.statements import SET_ASIDE, UPSERT
 from users.user import CreatedUser
 
 log = logging.getLogger(__name__)
@@ -133,9 +132,7 @@ class UserStore:
 
 
 def _upsert(cursor: extensions.cursor, batch: Sequence[CreatedUser]) -> tuple[int, int]:
-    cursor.execute(CREATE_INCOMING)
-    cursor.copy_expert(COPY_INCOMING, io.StringIO(copy_text(batch)))
-    cursor.execute(UPSERT)
+    cursor.execute(UPSERT, (recordset(batch),))
     counts = cursor.fetchone()
     if counts is None:
         raise psycopg2.InterfaceError("the upsert gave no counts")

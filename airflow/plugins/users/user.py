@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from uuid import UUID
 
 
@@ -123,15 +124,19 @@ def _text(raw: dict[object, object], path: str) -> str | None:
 def _value(raw: dict[object, object], path: str) -> object:
     """The value at a dotted path; None where a part of the path is absent or null."""
     value: object = raw
-    walked: list[str] = []
-    for name in path.split("."):
+    names = _names(path)
+    for depth, name in enumerate(names):
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise MalformedUser(f"{'.'.join(walked)} is {_kind(value)}, not an object")
+            raise MalformedUser(f"{'.'.join(names[:depth])} is {_kind(value)}, not an object")
         value = value.get(name)
-        walked.append(name)
     return value
+
+
+@cache
+def _names(path: str) -> list[str]:
+    return path.split(".")
 
 
 def _is_unicode(text: str) -> bool:
