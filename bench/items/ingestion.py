@@ -19,6 +19,8 @@ LATENCY_MS = 100
 CONCURRENCY = 640
 """At 100 ms each, 384,000 requests a minute at most. The bundled API, which refuses more than 64 at once
 of its own accord, is told to take as many."""
+GOALS = (50_000.0, 300_000.0)
+"""Requests a minute: what the documents promise, and what is aimed at. Of pages of one user each."""
 START_SECONDS = 20.0
 RUN_SECONDS = 900
 
@@ -47,8 +49,7 @@ def measure(stack: Stack, requests_wanted: int, page_size: int) -> Measured:
                 "requests/min",
                 (round(a_minute),),
                 HIGHER,
-                50_000.0,
-                300_000.0,
+                *(GOALS if page_size == 1 else ()),
             ),
             Figure(
                 f"{name}.users",
