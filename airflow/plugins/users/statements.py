@@ -4,9 +4,9 @@ from dataclasses import fields
 
 from users.user import CreatedUser
 
-COLUMNS = tuple(column.name for column in fields(CreatedUser))
-_LIST = ", ".join(COLUMNS)
-_CHANGEABLE = [column for column in COLUMNS if column != "id"]
+_COLUMNS = tuple(column.name for column in fields(CreatedUser))
+_LIST = ", ".join(_COLUMNS)
+_CHANGEABLE = [column for column in _COLUMNS if column != "id"]
 
 # The users come as one value: a table to COPY them into would be entered into the catalogs and taken out
 # again by each transaction, which takes 2 ms, and the log that Debezium reads has all of that too.
