@@ -82,10 +82,9 @@ class UsersApi:
 
         Those that arrived while the reader was busy come together, so that a reader for whom a list
         takes hardly longer than a page keeps up with small pages; together they have no more users
-        than the largest page may. In memory are ``concurrency`` pages and
-        two such lists at the most, whatever the request's size. Close the iterator
-        (contextlib.aclosing) if you leave it early. Raises UsersApiError, behind all that arrived
-        before.
+        than the largest page may. In memory are ``concurrency`` pages and two such lists at the
+        most, whatever the request's size. Close the iterator (contextlib.aclosing) if you leave it
+        early. Raises UsersApiError, behind all that arrived before.
         """
         numbers = iter(range(1, request.pages + 1))
         most_pages = MOST_USERS_A_PAGE // request.page_size
