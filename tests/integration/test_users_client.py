@@ -223,20 +223,31 @@ def test_no_more_requests_are_under_way_than_allowed() -> None:
     assert most == 3
 
 
-def test_pages_wait_for_the_reader_so_that_memory_is_bounded() -> None:
+@pytest.mark.parametrize(
+    ("concurrency", "page_size", "most"),
+    [
+        # Two in the queue, one in the hands of each of the two workers.
+        (2, 1, 4),
+        # Of pages that are so large, two wait in the queue, and not as many as there are workers.
+        (4, 2500, 6),
+    ],
+)
+def test_pages_wait_for_the_reader_so_that_memory_is_bounded(
+    concurrency: int, page_size: int, most: int
+) -> None:
     answer, requests = first_then_good()
 
     async def run() -> int:
         async with serving(answer) as url:
-            api = UsersApi(concurrency=2, patience=QUICK)
-            async with api, aclosing(api.arrivals(Request(url, 500, "s", 1))) as arrivals:
+            api = UsersApi(concurrency, patience=QUICK)
+            request = Request(url, 500 * page_size, "s", page_size)
+            async with api, aclosing(api.arrivals(request)) as arrivals:
                 taken = await anext(arrivals)
                 # The workers get every chance to run ahead of a reader that has taken some pages.
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5)
                 return requests.total() - len(taken)
 
-    # Two in the queue, one in the hands of each of the two workers.
-    assert asyncio.run(run()) <= 4
+    assert asyncio.run(run()) <= most
 
 
 def test_what_arrived_while_the_reader_was_busy_comes_together_and_before_a_failure() -> None:
