@@ -8,6 +8,7 @@ import pytest
 from change_stream.config import stream_config
 from change_stream.connections import cassandra_session
 from tests.conftest import Stack
+from tests.workload.kills import command_of
 from walflow.stack.spark import addresses
 from walflow.stack.supervision import Supervisor
 
@@ -17,14 +18,6 @@ def _processes(stack: Stack, service: str) -> list[psutil.Process]:
     assert pid, service
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    """Empty for one that has just ended, also where its parent has yet to wait for it."""
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
 
 
 def test_groups_of_writes_do_not_wait_for_acknowledgements_of_tcp(stack: Stack) -> None:
@@ -42,7 +35,7 @@ def test_records_reach_python_by_unix_sockets(stack: Stack) -> None:
     daemons = [
         process
         for process in _processes(stack, "spark-worker")
-        if "change_stream.worker_daemon" in _command(process)
+        if "change_stream.worker_daemon" in command_of(process)
     ]
     assert daemons
     for process in daemons:

@@ -155,10 +155,15 @@ def _one_of(rng: random.Random, processes: list[psutil.Process]) -> int:
 
 
 def _runs(process: psutil.Process, word: str) -> bool:
+    return any(word in part for part in command_of(process))
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Empty for one that has just ended, also where its parent has yet to wait for it."""
     try:
-        return any(word in part for part in process.cmdline())
+        return process.cmdline()
     except psutil.Error:
-        return False
+        return []
 
 
 def _parent(process: psutil.Process) -> int:
