@@ -117,9 +117,13 @@ def stack() -> Iterator[Stack]:
         servers.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def target(stack: Stack) -> Iterator[Session]:
-    """A Cassandra session on the target keyspace; rows are dicts."""
+    """A Cassandra session on the target keyspace; rows are dicts.
+
+    One for each file: a session whose node was killed and is back refuses what it is asked until
+    its next heartbeat, of one in 30 s, so a test that kills Cassandra makes its own.
+    """
     with cluster(stack.settings) as connected:
         session = connected.connect(stack.settings.cassandra.keyspace)
         session.row_factory = dict_factory
