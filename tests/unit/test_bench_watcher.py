@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.cql_reader import CqlError, KeyReader
-from bench.watcher import MOST_KEYS_A_READ, Assignment, Place, _Watch
+from bench.watcher import MOST_KEYS_A_READ, MOST_REST_SECONDS, Assignment, Place, _Watch
 
 PLACE = Place("127.0.0.1", 1, "ks", "t")
 
@@ -129,6 +129,41 @@ def test_of_old_rows_the_first_missing_are_looked_for_and_the_last_is_found_when
     assert len(found) == count
     # A share of their age would be 100 s.
     assert max(found) < now + 10
+
+
+@dataclass
+class Clock:
+    """As the module time; only who sleeps and who reads moves it."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_after_a_read_that_met_a_pause_of_cassandra_the_watcher_does_not_look_away_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("bench.watcher.time", clock)
+
+    class SlowRows:
+        def existing(self, keys: Sequence[bytes]) -> set[bytes]:
+            clock.now += 0.5
+            return {k for k in keys if clock.now > 1.2}
+
+    reader: Any = SlowRows()
+    assignment = Assignment(PLACE, (key(0),), (0.0,), 10.0, 0.001)
+    (seen,) = _Watch(assignment, reader, Number(), Number(), Number(1)).run()
+
+    assert seen is not None
+    assert len(clock.slept) > 1
+    assert max(clock.slept) == MOST_REST_SECONDS
 
 
 def frame(opcode: int, body: bytes) -> bytes:
