@@ -16,13 +16,18 @@ from users_api.people import JsonObject, People
 # requests (about 0.1 ms a person) nor sits in memory as a whole.
 SLICE = 50
 MOST_REQUESTS_AT_ONCE = 64
-SECONDS_TO_RETRY = b"1"
+METHODS = ("GET", "HEAD")
 JSON_HEADERS = [(b"Content-Type", b"application/json; charset=utf-8")]
 PAGE_HEADERS = [
     *JSON_HEADERS,
     (b"Cache-Control", b"no-cache"),
     (b"Access-Control-Allow-Origin", b"*"),
 ]
+# What a refusal of a status says beside its reason (RFC 9110, 15.5.6 and 15.6.4).
+REFUSAL_HEADERS = {
+    405: [(b"Allow", ", ".join(METHODS).encode())],
+    503: [(b"Retry-After", b"1")],
+}
 PAGE_PATHS = {"/api", "/api/", "/api/1.4", "/api/1.4/"}
 # One encoder for all: json.dumps would build one for each call.
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -46,15 +51,15 @@ class UsersServer:
             try:
                 await self._answer(scope, receive, send)
             except RefusedRequest as refused:
-                retry = [(b"Retry-After", SECONDS_TO_RETRY)] if refused.status == 503 else []
+                headers = JSON_HEADERS + REFUSAL_HEADERS.get(refused.status, [])
                 body = json.dumps(error_answer(str(refused))).encode()
-                await send_whole(send, refused.status, JSON_HEADERS + retry, body)
+                await send_whole(send, refused.status, headers, body)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path not in PAGE_PATHS and path != "/health":
             raise RefusedRequest(404, HTTPStatus.NOT_FOUND.phrase)
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] not in METHODS:
             raise RefusedRequest(405, HTTPStatus.METHOD_NOT_ALLOWED.phrase)
         if path == "/health":
             await send_whole(send, 200, JSON_HEADERS, b'{"status": "ok"}')

@@ -118,6 +118,7 @@ def test_another_method_than_get_is_refused_in_the_same_shape(
         urllib.request.urlopen(urllib.request.Request(api.url + path, method=method), timeout=30)
 
     assert refused.value.status == status
+    assert refused.value.headers["Allow"] == ("GET, HEAD" if status == 405 else None)
     assert list(json.load(refused.value)) == ["error"]
 
 
