@@ -87,8 +87,9 @@ class UsersApi:
         early. Raises UsersApiError, behind all that arrived before.
         """
         numbers = iter(range(1, request.pages + 1))
-        most_pages = MOST_USERS_A_PAGE // request.page_size
-        arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(min(self._concurrency, most_pages))
+        # What comes together is what the queue holds: nothing is put into it while it is emptied.
+        together = min(self._concurrency, MOST_USERS_A_PAGE // request.page_size)
+        arrived: asyncio.Queue[Page | Exception] = asyncio.Queue(together)
 
         async def fetch_one_after_another() -> None:
             # The iterator is shared: each worker takes the next page that nobody has taken.
@@ -108,7 +109,7 @@ class UsersApi:
             left = request.pages
             while left:
                 outcomes = [await arrived.get()]
-                while not arrived.empty() and len(outcomes) < most_pages:
+                while not arrived.empty():
                     outcomes.append(arrived.get_nowait())
                 pages = [outcome for outcome in outcomes if isinstance(outcome, Page)]
                 if pages:
